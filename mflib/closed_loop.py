@@ -1,0 +1,180 @@
+"""Listening, then closing the loop.
+
+:func:`warm_up` drives a network with data; :func:`free_run` feeds it its own output from then
+on, ``s' = F(s, G(s))``: an autonomous dynamical system. Each is one compiled XLA program, for
+any :class:`~mflib.networks.Network`. Networks of one shape share it; a new batch size, length or
+kind of network costs one compilation, about half a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from mflib.networks import Network
+
+__all__ = ["FreeRun", "fold", "free_run", "warm_up"]
+
+UNROLL = 8
+
+
+class FreeRun(NamedTuple):
+    """What a closed loop did.
+
+    Attributes
+    ----------
+    outputs : tf.Tensor, shape (batch, steps, outputs)
+        ``outputs[:, 0]`` is the readout of the state the run started from: the network's
+        continuation of the cue it has just heard.
+    state : tf.Tensor, shape (batch, state_dim)
+        The state after the run; running on from it continues the trajectory.
+    states : tf.Tensor or None, shape (batch, steps, state_dim)
+        The states whose readouts the outputs are, if they were asked for.
+    """
+
+    outputs: tf.Tensor
+    state: tf.Tensor
+    states: tf.Tensor | None = None
+
+
+def warm_up(network: Network, cue, state=None) -> tf.Tensor:
+    """Drive the network with data and return the state it ends in.
+
+    Parameters
+    ----------
+    network : Network
+    cue : array_like, shape (batch, time, inputs)
+        Data, in the units the network was made for.
+    state : array_like, shape (batch, state_dim), optional
+        State to start from; by default the network's initial state.
+
+    Returns
+    -------
+    tf.Tensor, shape (batch, state_dim)
+
+    Raises
+    ------
+    ValueError
+        If the cue is empty, not finite, or of the wrong shape.
+
+    Examples
+    --------
+    >>> from mflib.networks import LSTM
+    >>> from mflib.tasks import cues, seeing_double
+    >>> network = LSTM.create(inputs=2, units=8)
+    >>> state = warm_up(network, cues(seeing_double()[0], length=20, dt=0.1, count=3))
+    >>> free_run(network, state, steps=50).outputs.shape
+    TensorShape([3, 50, 2])
+    """
+    cue = _tensor("cue", cue, ("batch", "time", "inputs"), network)
+    if cue.shape[1] < 1 or cue.shape[2] != network.inputs:
+        raise ValueError(
+            f"cue: got shape {tuple(cue.shape)}, expected (batch, time, {network.inputs}) "
+            "with at least one sample in time"
+        )
+    if state is None:
+        state = network.initial_state(cue.shape[0])
+    return _warm_up(network, cue, _state(network, state, batch=cue.shape[0]))
+
+
+def free_run(network: Network, state, steps: int, *, states: bool = False) -> FreeRun:
+    """Close the loop and let the network run by itself.
+
+    A run that leaves all bounds is returned as it is, with what infinities or NaNs it met:
+    whether a run diverged is for :mod:`mflib.judge` to say.
+
+    Parameters
+    ----------
+    network : Network
+        With as many outputs as inputs.
+    state : array_like, shape (batch, state_dim)
+        Usually from :func:`warm_up`.
+    steps : int
+        At least 1.
+    states : bool
+        Whether to return the states along the way too.
+
+    Returns
+    -------
+    FreeRun
+
+    Raises
+    ------
+    ValueError
+        If the loop cannot be closed, or an argument does not fit.
+    """
+    if network.inputs != network.outputs:
+        raise ValueError(
+            f"network: got {network.inputs} inputs and {network.outputs} outputs, expected as "
+            "many, so that the outputs can be fed back"
+        )
+    if steps != int(steps) or steps < 1:
+        raise ValueError(f"steps: got {steps}, expected a whole number, at least 1")
+    return FreeRun(*_free_run(network, _state(network, state), int(steps), states))
+
+
+def fold(body: Callable, carry, steps: int, unroll: int = 1):
+    """``carry = body(k, carry)`` for ``k = 0 .. steps - 1``, as one loop of a compiled program.
+
+    With ``unroll`` above 1 that many steps stand in one turn of the loop. XLA fuses within a
+    turn, not across, so the loop of a small network then spends less time copying its state.
+    """
+    turns = steps // unroll * unroll
+
+    def turn(k, carry):
+        for j in range(unroll):
+            carry = body(k + j, carry)
+        return k + unroll, carry
+
+    _, carry = tf.while_loop(
+        lambda k, _: k < turns, turn, (0, carry), maximum_iterations=steps // unroll
+    )
+    for k in range(turns, steps):
+        carry = body(k, carry)
+    return carry
+
+
+@tf.function(jit_compile=True)
+def _warm_up(network, cue, state):
+    samples = tf.transpose(cue, (1, 0, 2))
+    return fold(lambda k, state: network.step(state, samples[k]), state, cue.shape[1], UNROLL)
+
+
+@tf.function(jit_compile=True)
+def _free_run(network, state, steps, states):
+    trajectory = tf.TensorArray(state.dtype, steps, element_shape=state.shape)
+
+    def body(k, carry):
+        state, trajectory = carry
+        return network.closed_step(state), trajectory.write(k, state)
+
+    state, trajectory = fold(body, (state, trajectory), steps, UNROLL)
+    trajectory = trajectory.stack()
+    # reading all outputs off at once is one large product instead of `steps` small ones
+    outputs = network.readout(tf.reshape(trajectory, (-1, state.shape[1])))
+    outputs = tf.reshape(outputs, (steps, state.shape[0], -1))
+    outputs = tf.transpose(outputs, (1, 0, 2))
+    return outputs, state, tf.transpose(trajectory, (1, 0, 2)) if states else None
+
+
+def _state(network: Network, state, batch: int | None = None) -> tf.Tensor:
+    state = _tensor("state", state, ("batch", "state_dim"), network)
+    expected = (state.shape[0] if batch is None else batch, network.state_dim)
+    if tuple(state.shape) != expected:
+        raise ValueError(f"state: got shape {tuple(state.shape)}, expected {expected}")
+    return state
+
+
+def _tensor(name: str, array, axes: tuple[str, ...], network: Network) -> tf.Tensor:
+    """``array`` as a finite tensor of the network's type with the named axes."""
+    array = np.asarray(array)
+    if array.ndim != len(axes) or array.shape[0] < 1:
+        raise ValueError(f"{name}: got shape {array.shape}, expected ({', '.join(axes)})")
+    if array.dtype.kind not in "fiu":
+        raise ValueError(f"{name}: got numbers of type {array.dtype}, expected real numbers")
+    if not np.all(np.isfinite(array)):
+        raise ValueError(f"{name}: got values that are not finite, expected finite numbers")
+    return tf.constant(array, network.dtype)

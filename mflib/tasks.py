@@ -1,0 +1,155 @@
+"""Tasks: what a network is asked to do, and the cues that ask for it.
+
+A task is one attractor the network must reproduce when its loop is closed. A set of tasks is
+asked of one network with one set of weights and no label; only the cue, a stretch of data,
+says which task is meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["Circle", "cues", "seeing_double", "standardisation"]
+
+ORIGIN = (0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Circle:
+    r"""A circular orbit travelled at constant speed.
+
+    .. math:: u(t) = (x_c + R \cos\theta,\; y_c + R \sin\theta), \qquad \theta = \phi + \omega t
+
+    Parameters
+    ----------
+    name : str
+        Names the task in verdicts and figures.
+    radius : float
+        R, positive.
+    centre : tuple of float
+    omega : float
+        Angular velocity, radians per unit of time; positive is anticlockwise.
+    """
+
+    name: str
+    radius: float
+    centre: tuple[float, float] = ORIGIN
+    omega: float = 1.0
+
+    def __post_init__(self):
+        if not (np.isfinite(self.radius) and self.radius > 0):
+            raise ValueError(f"radius: got {self.radius}, expected a positive number")
+        if not (np.isfinite(self.omega) and self.omega != 0):
+            raise ValueError(f"omega: got {self.omega}, expected a finite number, not zero")
+        if len(self.centre) != 2 or not np.all(np.isfinite(self.centre)):
+            raise ValueError(f"centre: got {self.centre}, expected two finite numbers")
+
+    @property
+    def period(self) -> float:
+        """Time of one turn, in units of time."""
+        return 2 * np.pi / abs(self.omega)
+
+    def trajectory(self, steps: int, dt: float, phase: float = 0.0) -> np.ndarray:
+        """Samples ``(steps, 2)``, ``dt`` apart, from the angle ``phase`` (radians)."""
+        angle = phase + self.omega * dt * np.arange(steps)
+        return np.asarray(self.centre) + self.radius * np.stack(
+            [np.cos(angle), np.sin(angle)], axis=-1
+        )
+
+    def starts(self, count: int) -> np.ndarray:
+        """``count`` phases, evenly spread over the orbit, at which a cue can begin."""
+        return 2 * np.pi * np.arange(count) / count
+
+
+def seeing_double(x_cen: float = 0.0, radius: float = 5.0) -> tuple[Circle, Circle]:
+    """The two circles of the "seeing double" problem, travelled in opposite directions.
+
+    ``C_A`` is centred at ``(x_cen, 0)`` and runs anticlockwise, ``C_B`` at ``(-x_cen, 0)`` and
+    runs clockwise. At ``x_cen = 0`` they are the same set of points, and nothing but memory can
+    tell them apart.
+
+    Parameters
+    ----------
+    x_cen : float
+        Half the distance between the centres. The circles overlap for ``|x_cen| < radius``.
+    radius : float
+
+    References
+    ----------
+    Flynn, Tsachouridis and Amann, Seeing double with a multifunctional reservoir computer,
+    Chaos 33, 113115 (2023), arXiv:2305.05799.
+
+    Examples
+    --------
+    >>> a, b = seeing_double(x_cen=0)
+    >>> a.period == b.period, a.omega == -b.omega
+    (True, True)
+    """
+    return (
+        Circle("A", radius, (x_cen, 0.0), omega=1.0),
+        # the published C_B starts at (-R - x_cen, 0): the phase pi of this circle
+        Circle("B", radius, (-x_cen, 0.0), omega=-1.0),
+    )
+
+
+def cues(
+    task: Circle,
+    length: int,
+    dt: float,
+    count: int = 8,
+    noise: float = 0.0,
+    seed: int = 0,
+) -> np.ndarray:
+    """Stretches of a task's data, to be listened to before the loop is closed.
+
+    Parameters
+    ----------
+    task : Circle
+    length : int
+        Samples in a cue, at least 1.
+    dt : float
+        Time between samples, positive.
+    count : int
+        How many, starting at places spread evenly over the orbit.
+    noise : float
+        Standard deviation of Gaussian noise added to every sample, in the data's units.
+    seed : int
+        Of that noise.
+
+    Returns
+    -------
+    numpy.ndarray, shape (count, length, 2)
+    """
+    for name, number in (("length", length), ("count", count)):
+        if number < 1:
+            raise ValueError(f"{name}: got {number}, expected at least 1")
+    if not dt > 0:
+        raise ValueError(f"dt: got {dt}, expected a positive time")
+    if not noise >= 0:
+        raise ValueError(f"noise: got {noise}, expected a standard deviation, at least 0")
+    clean = np.stack([task.trajectory(length, dt, phase) for phase in task.starts(count)])
+    return clean + noise * np.random.default_rng(seed).normal(size=clean.shape)
+
+
+def standardisation(trajectories: Sequence[np.ndarray]) -> tuple[np.ndarray, float]:
+    """One affine map for all tasks of a network: the common mean and one common scale.
+
+    Location and size are part of what tells tasks apart, so tasks are never standardised one by
+    one, nor coordinate by coordinate.
+
+    Parameters
+    ----------
+    trajectories : sequence of array_like, each of shape (steps, dim)
+
+    Returns
+    -------
+    location : numpy.ndarray, shape (dim,)
+    scale : float
+        Root mean square distance from ``location``, per coordinate.
+    """
+    points = np.concatenate([np.asarray(x, dtype=float) for x in trajectories])
+    location = points.mean(axis=0)
+    return location, float(np.sqrt(np.mean((points - location) ** 2)))

@@ -1,0 +1,394 @@
+r"""Training by backpropagation through time, the whole loop compiled.
+
+One call of the compiled program draws windows of data, adds noise to the inputs, runs the
+network over them, carries the error back by hand-derived equations, clips and applies Adam, a
+hundred times over. Nothing returns to Python in between.
+
+Backwards through equations (5)-(10): write :math:`\delta x = \partial L / \partial x` and
+:math:`k = \tanh c'`. The readout gives :math:`\delta h' = \delta y\, V^T` plus what arrives from
+the next step, and then
+
+.. math::
+    \delta a_o &= \delta h' \odot k \odot o(1-o) \\
+    \delta c'  &\mathrel{+}= \delta h' \odot o \odot (1-k^2) + p_o \odot \delta a_o \\
+    \delta a_i &= \delta c' \odot g \odot i(1-i), \quad
+    \delta a_f = \delta c' \odot c \odot f(1-f), \quad
+    \delta a_g = \delta c' \odot i \odot (1-g^2) \\
+    \delta h   &= \delta a\, U^T, \qquad
+    \delta c    = \delta c' \odot f + p_i \odot \delta a_i + p_f \odot \delta a_f .
+
+The weights' gradients are sums over time of outer products, so they wait until the loop is
+done: one large product each.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from tqdm.auto import tqdm
+
+from mflib.closed_loop import fold
+from mflib.networks import LSTM
+from mflib.tasks import standardisation
+
+__all__ = ["Protocol", "Trained", "backpropagate", "train", "train_many"]
+
+STEPS_PER_CALL = 100
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How a network is trained.
+
+    Attributes
+    ----------
+    steps : int
+        Steps of Adam.
+    batch : int
+        Windows in a step.
+    window : int
+        Samples a window asks the network to predict.
+    burn_in : int
+        The first samples of a window, heard but not penalised, while the state forgets that it
+        started from nothing.
+    learning_rate : float
+        Of Adam at the start; a cosine takes it to zero at the end.
+    noise : tuple of float
+        Standard deviation of the noise on the inputs at the start and at the end, in units of
+        the data's scale; it falls geometrically. Noise shows the network states beside the
+        attractor and asks it to come back: it is what makes the closed loop contract.
+    clip : float
+        Largest norm of the gradient of all weights together.
+    """
+
+    steps: int = 2000
+    batch: int = 32
+    window: int = 63
+    burn_in: int = 15
+    learning_rate: float = 1e-2
+    noise: tuple[float, float] = (0.1, 0.01)
+    clip: float = 0.5
+
+    def __post_init__(self):
+        for name in ("steps", "batch", "window"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: got {getattr(self, name)}, expected at least 1")
+        if not 0 <= self.burn_in < self.window:
+            raise ValueError(
+                f"burn_in: got {self.burn_in}, expected less than the window, {self.window}"
+            )
+        for name in ("learning_rate", "clip"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name}: got {getattr(self, name)}, expected more than 0")
+        if len(self.noise) != 2 or not min(self.noise) > 0:
+            raise ValueError(f"noise: got {self.noise}, expected two numbers above 0")
+
+
+class Trained(NamedTuple):
+    """A trained network and how it got there.
+
+    Attributes
+    ----------
+    network : LSTM
+        In the units of the data.
+    losses : numpy.ndarray, shape (calls,)
+        Mean squared one-step error, on standardised data, averaged over each call of the
+        compiled program (100 steps of Adam).
+    seed : int
+    """
+
+    network: LSTM
+    losses: np.ndarray
+    seed: int
+
+
+def backpropagate(network: LSTM, inputs, targets, burn_in: int = 0):
+    """Loss of a window and its gradient, by the equations at the head of this module.
+
+    The network starts each window from its initial state and is driven by ``inputs``.
+
+    Parameters
+    ----------
+    network : LSTM
+    inputs : tf.Tensor, shape (time, batch, inputs)
+    targets : tf.Tensor, shape (time, batch, outputs)
+    burn_in : int
+        Steps at the start whose error does not count.
+
+    Returns
+    -------
+    loss : tf.Tensor, scalar
+        Mean squared error over the steps that count.
+    gradient : dict of str to tf.Tensor
+        By the names of :meth:`~mflib.networks.LSTM.weights`.
+    """
+    time, batch, _ = inputs.shape
+    units, dtype = network.units, network.dtype
+    peepholes = network.peepholes
+    p_i, p_f, p_o = (0.0, 0.0, 0.0) if peepholes is None else tf.unstack(peepholes)
+
+    def sequence(width):
+        return tf.TensorArray(dtype, time, element_shape=(batch, width))
+
+    def flat(x):
+        return tf.reshape(x, (time * batch, -1))
+
+    # forwards; the inputs' share of the weighted sums is one product for all steps
+    driven = tf.reshape(flat(inputs) @ network.kernel + network.bias, (time, batch, 4 * units))
+
+    def forwards(t, carry):
+        h, c, gates, hs, cs = carry
+        cs = cs.write(t, c)
+        a = driven[t] + h @ network.recurrent_kernel
+        a_i, a_f, a_g, a_o = tf.split(a, 4, axis=1)
+        i, f = tf.sigmoid(a_i + p_i * c), tf.sigmoid(a_f + p_f * c)
+        g = tf.tanh(a_g)
+        c = f * c + i * g
+        o = tf.sigmoid(a_o + p_o * c)
+        h = o * tf.tanh(c)
+        return h, c, gates.write(t, tf.concat([i, f, g, o], axis=1)), hs.write(t, h), cs
+
+    zeros = tf.zeros((batch, units), dtype)
+    carry = (zeros, zeros, sequence(4 * units), sequence(units), sequence(units))
+    _, c_last, gates, hs, cs = fold(forwards, carry, time)
+    gates, hs, cs = gates.stack(), hs.stack(), cs.stack()
+    next_cs = tf.concat([cs[1:], c_last[None]], axis=0)
+
+    outputs = tf.reshape(flat(hs) @ network.readout_kernel + network.readout_bias, targets.shape)
+    counts = tf.reshape(tf.cast(tf.range(time) >= burn_in, dtype), (time, 1, 1))
+    error = (outputs - targets) * counts
+    size = tf.cast((time - burn_in) * batch * network.outputs, dtype)
+    loss = tf.reduce_sum(error**2) / size
+
+    # backwards
+    dy = flat(2 * error / size)
+    from_readout = tf.reshape(
+        tf.matmul(dy, network.readout_kernel, transpose_b=True), (time, batch, units)
+    )
+
+    def backwards(k, carry):
+        dh, dc, das = carry
+        t = time - 1 - k
+        i, f, g, o = tf.split(gates[t], 4, axis=1)
+        c, tanh_c = cs[t], tf.tanh(next_cs[t])
+        dh = dh + from_readout[t]
+        da_o = dh * tanh_c * o * (1 - o)
+        dc = dc + dh * o * (1 - tanh_c**2) + p_o * da_o
+        da_i = dc * g * i * (1 - i)
+        da_f = dc * c * f * (1 - f)
+        da_g = dc * i * (1 - g**2)
+        da = tf.concat([da_i, da_f, da_g, da_o], axis=1)
+        dh = tf.matmul(da, network.recurrent_kernel, transpose_b=True)
+        return dh, dc * f + p_i * da_i + p_f * da_f, das.write(t, da)
+
+    _, _, das = fold(backwards, (zeros, zeros, sequence(4 * units)), time)
+    das = das.stack()
+    da = flat(das)
+    previous_hs = tf.concat([zeros[None], hs[:-1]], axis=0)
+    gradient = {
+        "kernel": tf.matmul(flat(inputs), da, transpose_a=True),
+        "recurrent_kernel": tf.matmul(flat(previous_hs), da, transpose_a=True),
+        "bias": tf.reduce_sum(da, axis=0),
+        "readout_kernel": tf.matmul(flat(hs), dy, transpose_a=True),
+        "readout_bias": tf.reduce_sum(dy, axis=0),
+    }
+    if peepholes is not None:
+        da_i, da_f, _, da_o = tf.split(das, 4, axis=2)
+        gradient["peepholes"] = tf.stack(
+            [tf.reduce_sum(x, axis=(0, 1)) for x in (da_i * cs, da_f * cs, da_o * next_cs)]
+        )
+    return loss, gradient
+
+
+def train(
+    network: LSTM,
+    trajectories: Sequence[np.ndarray],
+    protocol: Protocol = Protocol(),
+    *,
+    seed: int = 0,
+    progress: bool = True,
+) -> Trained:
+    """Teach a network to continue trajectories, one or several, without telling it which.
+
+    Every step of Adam takes windows at random from all trajectories. The network hears a window
+    with noise on it and predicts, at each sample, the next one without noise.
+
+    Parameters
+    ----------
+    network : LSTM
+        Where training starts from; not changed.
+    trajectories : sequence of array_like, each of shape (samples, dim)
+        One per task, in the data's units, each longer than ``protocol.window``, as long as one
+        another, and sampled at the same interval.
+    protocol : Protocol
+    seed : int
+        Of windows and noise.
+    progress : bool
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    Trained
+
+    Raises
+    ------
+    ValueError
+        If the trajectories do not fit each other, the network or the protocol.
+    """
+    bar = tqdm(total=protocol.steps, desc=f"seed {seed}", unit="step", disable=not progress)
+    with bar:
+        return _train(network, trajectories, protocol, seed, bar.update)
+
+
+def train_many(
+    create,
+    trajectories: Sequence[np.ndarray],
+    protocol: Protocol = Protocol(),
+    *,
+    seeds: Sequence[int],
+    progress: bool = True,
+) -> list[Trained]:
+    """Train one network per seed, as many at a time as there are processors.
+
+    Parameters
+    ----------
+    create : callable
+        ``create(seed)`` returns the untrained :class:`~mflib.networks.LSTM`.
+    trajectories, protocol
+        As for :func:`train`.
+    seeds : sequence of int
+        Each seeds its network's weights, windows and noise: a network does not depend on which
+        others are trained beside it.
+    progress : bool
+
+    Returns
+    -------
+    list of Trained
+        In the order of ``seeds``.
+    """
+    total = protocol.steps * len(seeds)
+    bar = tqdm(total=total, desc=f"{len(seeds)} networks", unit="step", disable=not progress)
+    stopped = threading.Event()
+
+    def report(count):
+        if stopped.is_set():
+            raise CancelledError
+        with bar.get_lock():
+            bar.update(count)
+
+    # the compiled program releases the interpreter, and one small network fills one core only
+    with bar, ThreadPoolExecutor(os.cpu_count()) as pool:
+        try:
+            jobs = [
+                pool.submit(_train, create(seed), trajectories, protocol, seed, report)
+                for seed in seeds
+            ]
+            return [job.result() for job in jobs]
+        finally:
+            stopped.set()
+            pool.shutdown(cancel_futures=True)
+
+
+def _train(network, trajectories, protocol, seed, report) -> Trained:
+    data, location, scale = _standardised(network, trajectories, protocol)
+    weights = network.weights()
+    zeros = {name: tf.zeros_like(weight) for name, weight in weights.items()}
+    carry = (weights, zeros, zeros)
+    numbers = tf.constant(
+        [protocol.steps, protocol.learning_rate, *protocol.noise, protocol.clip], network.dtype
+    )
+    losses = []
+    for start in range(0, protocol.steps, STEPS_PER_CALL):
+        count = min(STEPS_PER_CALL, protocol.steps - start)
+        carry, loss = _steps(
+            carry,
+            data,
+            numbers,
+            tf.constant([seed, start]),
+            batch=protocol.batch,
+            window=protocol.window,
+            burn_in=protocol.burn_in,
+            count=count,
+        )
+        losses.append(float(loss))
+        report(count)
+    return Trained(LSTM(**carry[0]).in_units(location, scale), np.array(losses), seed)
+
+
+@tf.function(jit_compile=True)
+def _steps(carry, data, numbers, seed_and_start, *, batch, window, burn_in, count):
+    """``count`` steps of Adam, from step ``start`` on: new ``(weights, m, v)`` and mean loss."""
+    steps, learning_rate, first_noise, last_noise, clip = tf.unstack(numbers)
+    seed, start = tf.unstack(seed_and_start)
+    tasks, length, dim = data.shape
+    samples = tf.reshape(data, (tasks * length, dim))
+    dtype = data.dtype
+
+    def step(k, carry):
+        weights, m, v, total = carry
+        # stateless random numbers: compiled programs ignore the seeds of stateful ones
+        where, noise = tf.unstack(tf.random.split(tf.stack([seed, start + k]), 2))
+        done = tf.cast(start + k, dtype) / steps
+
+        task = (tf.range(batch) + (start + k) * batch) % tasks
+        first = tf.random.stateless_uniform((batch,), where, 0, length - window, tf.int32)
+        windows = tf.gather(samples, task * length + first + tf.range(window + 1)[:, None])
+        sigma = first_noise * (last_noise / first_noise) ** done
+        inputs = windows[:-1] + sigma * tf.random.stateless_normal(
+            (window, batch, dim), noise, dtype=dtype
+        )
+        loss, gradient = backpropagate(LSTM(**weights), inputs, windows[1:], burn_in)
+
+        norm = tf.linalg.global_norm(list(gradient.values()))
+        gradient = {name: g * clip / tf.maximum(norm, clip) for name, g in gradient.items()}
+        rate = learning_rate * (1 + tf.cos(np.pi * done)) / 2
+        return *_adam(weights, gradient, m, v, rate, start + k + 1), total + loss
+
+    *carry, total = fold(step, (*carry, tf.zeros((), dtype)), count)
+    return tuple(carry), total / count
+
+
+def _adam(weights, gradient, m, v, rate, step, beta_m=0.9, beta_v=0.999, epsilon=1e-7):
+    """Kingma and Ba (2015), arXiv:1412.6980, with Keras' constants."""
+    m = {name: beta_m * m[name] + (1 - beta_m) * g for name, g in gradient.items()}
+    v = {name: beta_v * v[name] + (1 - beta_v) * g**2 for name, g in gradient.items()}
+    step = tf.cast(step, rate.dtype)
+    rate = rate * tf.sqrt(1 - beta_v**step) / (1 - beta_m**step)
+    weights = {
+        name: weight - rate * m[name] / (tf.sqrt(v[name]) + epsilon)
+        for name, weight in weights.items()
+    }
+    return weights, m, v
+
+
+def _standardised(network, trajectories, protocol):
+    """All trajectories as one tensor ``(tasks, samples, dim)`` of unit scale, and the scale."""
+    trajectories = [np.asarray(x) for x in trajectories]
+    shapes = sorted({x.shape for x in trajectories})
+    if len(shapes) != 1 or len(shapes[0]) != 2:
+        raise ValueError(f"trajectories: got shapes {shapes}, expected one shape (samples, dim)")
+    samples, dim = shapes[0]
+    if dim != network.inputs or dim != network.outputs:
+        raise ValueError(
+            f"trajectories: got {dim} coordinates, expected the network's {network.inputs} "
+            f"inputs and {network.outputs} outputs"
+        )
+    if samples < protocol.window + 2:
+        raise ValueError(
+            f"trajectories: got {samples} samples, expected at least {protocol.window + 2} for "
+            f"windows of {protocol.window}"
+        )
+    if not all(np.all(np.isfinite(x)) for x in trajectories):
+        raise ValueError("trajectories: got values that are not finite, expected finite numbers")
+    location, scale = standardisation(trajectories)
+    if not scale > 0:
+        raise ValueError("trajectories: got one point only, expected data that moves")
+    data = (np.stack(trajectories) - location) / scale
+    return tf.constant(data, network.dtype), location, scale

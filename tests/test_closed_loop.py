@@ -1,0 +1,129 @@
+"""Warm-up and free run against the same thing done step by step."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from mflib.closed_loop import free_run, warm_up
+from mflib.networks import LSTM, Memoryless
+
+
+def network(dtype="float64", peepholes=False, **sizes):
+    made = LSTM.create(**{"inputs": 2, "units": 6, "seed": 3} | sizes, dtype=dtype)
+    if peepholes:
+        rng = np.random.default_rng(0)
+        made = LSTM(**made.weights(), peepholes=tf.constant(rng.normal(size=(3, 6)), dtype))
+    return made
+
+
+CUE = np.random.default_rng(1).normal(size=(3, 20, 2))
+
+
+@pytest.mark.parametrize("time", [1, 7, 8, 20])
+def test_warm_up_is_step_by_step(time):
+    net = network(peepholes=True)
+    state = net.initial_state(3)
+    for t in range(time):
+        state = net.step(state, CUE[:, t])
+    np.testing.assert_allclose(warm_up(net, CUE[:, :time]), state, atol=1e-13)
+
+
+def test_warm_up_in_two_parts():
+    net = network()
+    halfway = warm_up(net, CUE[:, :9])
+    np.testing.assert_allclose(warm_up(net, CUE[:, 9:], halfway), warm_up(net, CUE), atol=1e-14)
+
+
+@pytest.mark.parametrize("steps", [1, 7, 8, 33])
+@pytest.mark.parametrize("wrap", [lambda x: x, Memoryless])
+def test_free_run_is_step_by_step(steps, wrap):
+    net = wrap(network(peepholes=True))
+    state = start = warm_up(net, CUE)
+    outputs, states = [], []
+    for _ in range(steps):
+        y = net.readout(state)
+        outputs.append(y)
+        states.append(state)
+        state = net.step(state, y)
+    run = free_run(net, start, steps, states=True)
+    np.testing.assert_allclose(run.outputs, np.stack(outputs, axis=1), atol=1e-12)
+    np.testing.assert_allclose(run.states, np.stack(states, axis=1), atol=1e-12)
+    np.testing.assert_allclose(run.state, state, atol=1e-12)
+    assert free_run(net, start, steps).states is None
+
+
+def test_running_on_continues_the_trajectory():
+    net = network()
+    start = warm_up(net, CUE)
+    first = free_run(net, start, 13)
+    second = free_run(net, first.state, 17)
+    whole = free_run(net, start, 30)
+    np.testing.assert_allclose(
+        np.concatenate([first.outputs, second.outputs], axis=1), whole.outputs, atol=1e-13
+    )
+
+
+def test_a_trajectory_does_not_depend_on_its_batch():
+    net = network("float32")
+    together = free_run(net, warm_up(net, CUE), 50).outputs
+    alone = free_run(net, warm_up(net, CUE[1:2]), 50).outputs
+    np.testing.assert_allclose(together[1:2], alone, atol=1e-5)
+
+
+def test_networks_of_one_shape_share_a_program():
+    from mflib import closed_loop
+
+    runs = [free_run(network(seed=seed), np.ones((3, 12)), 21).outputs for seed in range(2)]
+    count = closed_loop._free_run.experimental_get_tracing_count()
+    free_run(network(seed=9), np.ones((3, 12)), 21)
+    assert closed_loop._free_run.experimental_get_tracing_count() == count
+    assert np.max(np.abs(runs[0] - runs[1])) > 1e-3
+
+
+def test_divergence_is_returned_not_raised():
+    net = network()
+    exploding = LSTM(**{**net.weights(), "readout_bias": tf.constant([np.inf, 0.0], tf.float64)})
+    outputs = free_run(exploding, np.zeros((1, 12)), 10).outputs.numpy()
+    assert not np.all(np.isfinite(outputs))
+
+
+@pytest.mark.parametrize(
+    ("cue", "message"),
+    [
+        (CUE[0], "cue: got shape"),
+        (CUE[:, :0], "cue: got shape"),
+        (CUE[:0], "cue: got shape"),
+        (CUE[:, :, :1], "cue: got shape"),
+        (np.full((1, 5, 2), np.nan), "cue: got values that are not finite"),
+        (np.full((1, 5, 2), "a"), "cue: got numbers of type"),
+        (np.ones((1, 5, 2), complex), "cue: got numbers of type"),
+    ],
+)
+def test_bad_cues(cue, message):
+    with pytest.raises(ValueError, match=message):
+        warm_up(network(), cue)
+
+
+@pytest.mark.parametrize(
+    ("state", "steps", "message"),
+    [
+        (np.zeros((1, 11)), 5, "state: got shape"),
+        (np.zeros(12), 5, "state: got shape"),
+        (np.full((1, 12), np.inf), 5, "state: got values"),
+        (np.zeros((1, 12)), 0, "steps: got 0"),
+        (np.zeros((1, 12)), 2.5, "steps: got 2.5"),
+    ],
+)
+def test_bad_free_runs(state, steps, message):
+    with pytest.raises(ValueError, match=message):
+        free_run(network(), state, steps)
+
+
+def test_wrong_state_for_the_cue():
+    with pytest.raises(ValueError, match=r"state: got shape \(2, 12\), expected \(3, 12\)"):
+        warm_up(network(), CUE, np.zeros((2, 12)))
+
+
+def test_a_loop_that_cannot_be_closed():
+    with pytest.raises(ValueError, match="3 inputs and 2 outputs"):
+        free_run(network(inputs=3, outputs=2), np.zeros((1, 12)), 5)

@@ -1,0 +1,156 @@
+"""The judge on orbits whose verdict is known, and on networks that cannot pass."""
+
+import numpy as np
+import pytest
+
+from mflib.judge import Judgement, Verdict, historical, judge, strict, wilson
+from mflib.networks import LSTM
+from mflib.tasks import Circle, seeing_double
+
+DT = 0.1
+A, B = seeing_double(x_cen=2.0)
+TIME = DT * np.arange(6300)  # a hundred periods
+
+
+def orbit(task, radius=None, omega=None, centre=None, squash=1.0):
+    radius = task.radius if radius is None else radius
+    angle = (task.omega if omega is None else omega) * TIME
+    centre = np.asarray(task.centre if centre is None else centre)
+    return centre.T + np.stack([radius * np.cos(angle), squash * radius * np.sin(angle)], axis=-1)
+
+
+FAITHFUL = {
+    "exact": orbit(A),
+    "a little large": orbit(A, radius=5 * 1.08),
+    "a little fast": orbit(A, omega=1.015),
+    "a little oval": orbit(A, squash=0.95),
+    "noisy": orbit(A) + np.random.default_rng(0).normal(0, 0.05, (6300, 2)),
+}
+
+
+@pytest.mark.parametrize("name", FAITHFUL)
+def test_passes(name):
+    verdict = strict(FAITHFUL[name], A, DT)
+    assert verdict.passed, verdict
+    assert verdict.reason == "faithful"
+
+
+UNFAITHFUL = {
+    "diverged": np.where(TIME[:, None] > 600, np.nan, orbit(A)),
+    "fixed point": np.full((6300, 2), 3.0),
+    "wrong direction": orbit(A, omega=-1.0),
+    "reverses": orbit(A) + np.stack([np.zeros(6300), 2 * np.sin(9 * TIME)], axis=-1),
+    "not round": orbit(A, squash=0.8),
+    "wrong size": orbit(A, radius=4.4),
+    "wrong frequency": orbit(A, omega=1.03),
+    "drifts": orbit(A, centre=np.stack([2 + 0.0015 * (TIME - TIME[-1]), 0 * TIME])),
+}
+
+
+@pytest.mark.parametrize("reason", UNFAITHFUL)
+def test_fails_for_the_right_reason(reason):
+    verdict = strict(UNFAITHFUL[reason], A, DT)
+    assert not verdict.passed
+    assert verdict.reason == reason
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_one_bad_value_anywhere_is_divergence(value):
+    outputs = orbit(A)
+    outputs[10, 1] = value
+    assert strict(outputs, A, DT) == Verdict(False, "diverged", {})
+    assert historical(outputs, A, DT).reason == "diverged"
+
+
+def test_the_other_circle_fails():
+    assert not strict(orbit(B), A, DT).passed
+    assert not historical(orbit(B), A, DT).passed
+
+
+@pytest.mark.parametrize("task", [A, B, *seeing_double(0.0)])
+def test_both_judges_pass_every_true_circle(task):
+    assert strict(orbit(task), task, DT).passed
+    assert historical(orbit(task), task, DT).passed
+
+
+def test_a_slow_spiral_passes_15_periods_and_fails_100():
+    spiral = orbit(A, radius=5 * np.exp(-0.0005 * TIME))
+    assert historical(spiral, A, DT).passed
+    assert not strict(spiral, A, DT).passed
+
+
+@pytest.mark.parametrize(
+    ("outputs", "reason"),
+    [
+        (np.full((6300, 2), 3.0), "fixed point"),
+        (orbit(A, omega=-1.0), "wrong direction"),
+        (orbit(A, radius=4.0), "wrong size"),
+        (orbit(A, radius=6.0), "wrong size"),
+        (orbit(A, squash=0.85), "not round"),
+        (orbit(A, radius=5 * (1 + 0.05 * np.sin(0.55 * TIME))), "not periodic"),
+    ],
+)
+def test_historical_failures(outputs, reason):
+    verdict = historical(outputs, A, DT)
+    assert not verdict.passed
+    assert verdict.reason == reason
+
+
+def test_shuffled_tasks_fail():
+    """A judge told the wrong task says no: labels matter to the verdict."""
+    swapped = {"A": orbit(B), "B": orbit(A)}
+    assert not any(strict(swapped[task.name], task, DT).passed for task in (A, B))
+
+
+@pytest.mark.parametrize(
+    ("outputs", "message"),
+    [
+        (orbit(A)[:500], "outputs: got shape"),
+        (orbit(A)[:, :1], "outputs: got shape"),
+        (orbit(A)[None], "outputs: got shape"),
+    ],
+)
+def test_bad_orbits(outputs, message):
+    with pytest.raises(ValueError, match=message):
+        strict(outputs, A, DT)
+    with pytest.raises(ValueError, match="dt: got 0"):
+        strict(orbit(A), A, 0)
+
+
+def test_an_untrained_network_is_judged_not_crashed():
+    judgement = judge(LSTM.create(2, 4), (A, B), DT, cues_per_task=3)
+    assert not judgement.multifunctional
+    assert not judgement.historically_multifunctional
+    assert not judgement.passed("A")
+    assert {name: len(v) for name, v in judgement.recovered.items()} == {"A": 3, "B": 3}
+
+
+def test_every_cue_counts():
+    good, bad = Verdict(True, "faithful", {}), Verdict(False, "drifts", {})
+    passing = {"A": [good, good], "B": [good]}
+    failing = {"A": [good, good], "B": [bad]}
+    assert Judgement(passing, passing, failing).multifunctional
+    assert not Judgement(passing, passing, failing).historically_multifunctional
+    assert not Judgement(passing, failing, passing).multifunctional
+    assert not Judgement(failing, passing, passing).multifunctional
+    assert Judgement(failing, passing, passing).passed("A")
+
+
+def test_tasks_need_names_of_their_own():
+    with pytest.raises(ValueError, match="tasks: got names"):
+        judge(LSTM.create(2, 4), (A, A), DT)
+
+
+def test_wilson_against_the_formula():
+    def formula(k, n, z=1.959963984540054):
+        p, middle = k / n, (k / n + z**2 / (2 * n)) / (1 + z**2 / n)
+        half = z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+        return middle - half, middle + half
+
+    for k, n in [(16, 16), (0, 8), (5, 8), (99, 100)]:
+        np.testing.assert_allclose(wilson(k, n), formula(k, n), atol=1e-12)
+
+
+def test_circle_of_another_speed():
+    fast = Circle("fast", 2.0, omega=-3.0)
+    assert strict(orbit(fast), fast, 0.1).passed

@@ -1,0 +1,262 @@
+"""The cell against Keras, against a NumPy transcription of the thesis, and its file format."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mflib.closed_loop import free_run, warm_up
+from mflib.networks import LSTM, Memoryless, load, save
+
+
+def randomised(network, seed):
+    """The network with every weight drawn at random, so that none is left at zero or one."""
+    rng = np.random.default_rng(seed)
+    return LSTM(
+        **{
+            name: tf.constant(rng.normal(0, 0.7, weight.shape), weight.dtype)
+            for name, weight in network.weights().items()
+        }
+    )
+
+
+def thesis(network, inputs):
+    """Equations (5)-(10) of the thesis, transcribed line by line for one sequence."""
+    weights = {name: weight.numpy() for name, weight in network.weights().items()}
+    w_ix, w_fx, w_cx, w_ox = (w.T for w in np.split(weights["kernel"], 4, axis=1))
+    w_ih, w_fh, w_ch, w_oh = (w.T for w in np.split(weights["recurrent_kernel"], 4, axis=1))
+    b_i, b_f, b_c, b_o = np.split(weights["bias"], 4)
+    p_i, p_f, p_o = weights.get("peepholes", np.zeros((3, network.units)))
+
+    def sigma(x):
+        return 1 / (1 + np.exp(-x))
+
+    h, c, outputs = np.zeros(network.units), np.zeros(network.units), []
+    for x in inputs:
+        f = sigma(w_fh @ h + w_fx @ x + p_f * c + b_f)  # (5)
+        i = sigma(w_ih @ h + w_ix @ x + p_i * c + b_i)  # (6)
+        c_tilde = np.tanh(w_ch @ h + w_cx @ x + b_c)  # (7)
+        c = f * c + i * c_tilde  # (8)
+        o = sigma(w_oh @ h + w_ox @ x + p_o * c + b_o)  # (9)
+        h = o * np.tanh(c)  # (10)
+        outputs.append(weights["readout_kernel"].T @ h + weights["readout_bias"])
+    return np.array(outputs), np.concatenate([h, c])
+
+
+def driven(network, inputs):
+    """Outputs and last state of a network driven by one sequence."""
+    state, outputs = network.initial_state(1), []
+    for x in inputs:
+        state = network.step(state, tf.constant(x[None], network.dtype))
+        outputs.append(network.readout(state)[0].numpy())
+    return np.array(outputs), state[0].numpy()
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    inputs=st.integers(1, 4),
+    units=st.integers(1, 9),
+    outputs=st.integers(1, 4),
+    peepholes=st.booleans(),
+    seed=st.integers(0, 10**6),
+)
+def test_is_the_thesis_cell(inputs, units, outputs, peepholes, seed):
+    network = LSTM.create(inputs, units, outputs, peepholes=peepholes, dtype="float64")
+    network = randomised(network, seed)
+    data = np.random.default_rng(seed).normal(size=(12, inputs))
+    ours, state = driven(network, data)
+    expected, expected_state = thesis(network, data)
+    np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(state, expected_state, rtol=0, atol=1e-12)
+
+
+def test_peepholes_matter():
+    network = randomised(LSTM.create(2, 5, peepholes=True, dtype="float64"), 0)
+    without = LSTM(**{k: v for k, v in network.weights().items() if k != "peepholes"})
+    data = np.random.default_rng(0).normal(size=(12, 2))
+    assert np.max(np.abs(driven(network, data)[0] - driven(without, data)[0])) > 1e-2
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-6), ("float64", 1e-12)])
+@pytest.mark.parametrize("zero_peepholes", [False, True])
+def test_is_the_keras_layer(dtype, tolerance, zero_peepholes):
+    """Outputs, states and gradients of ``keras.layers.LSTM`` with the same weights."""
+    network = randomised(LSTM.create(3, 7, 2, dtype=dtype), 1)
+    model = network.to_keras()
+    lstm, dense = model.layers
+    lstm.return_state = True
+    data = tf.constant(np.random.default_rng(2).normal(size=(4, 15, 3)), dtype)
+    target = tf.constant(np.random.default_rng(3).normal(size=(4, 15, 2)), dtype)
+
+    with tf.GradientTape() as tape:
+        sequence, h, c = lstm(data)
+        outputs = dense(sequence)
+        loss = tf.reduce_mean((outputs - target) ** 2)
+    gradients = tape.gradient(loss, model.trainable_variables)
+
+    ours = network
+    if zero_peepholes:
+        ours = LSTM(**network.weights(), peepholes=tf.zeros((3, 7), dtype))
+    weights = ours.weights()
+    with tf.GradientTape() as tape:
+        tape.watch(weights)
+        watched = LSTM(**weights)
+        state, ours_outputs = watched.initial_state(4), []
+        for t in range(15):
+            state = watched.step(state, data[:, t])
+            ours_outputs.append(watched.readout(state))
+        ours_outputs = tf.stack(ours_outputs, axis=1)
+        ours_loss = tf.reduce_mean((ours_outputs - target) ** 2)
+    ours_gradients = tape.gradient(ours_loss, weights)
+
+    np.testing.assert_allclose(ours_outputs, outputs, rtol=0, atol=tolerance)
+    np.testing.assert_allclose(state, tf.concat([h, c], axis=1), rtol=0, atol=tolerance)
+    for (name, gradient), expected in zip(ours_gradients.items(), gradients, strict=False):
+        np.testing.assert_allclose(gradient, expected, rtol=0, atol=tolerance, err_msg=name)
+
+
+def test_initial_weights_follow_keras():
+    network = LSTM.create(3, 6, seed=4, dtype="float64")
+    r = network.recurrent_kernel.numpy()
+    np.testing.assert_allclose(r @ r.T, np.eye(6), atol=1e-12)
+    np.testing.assert_array_equal(network.bias, np.repeat([0.0, 1.0, 0.0, 0.0], 6))
+    assert np.abs(network.kernel).max() <= np.sqrt(6 / (3 + 24))
+    keras_bias = keras.Sequential([keras.Input((None, 3)), keras.layers.LSTM(6)]).get_weights()[2]
+    np.testing.assert_array_equal(network.bias, keras_bias)
+
+
+def test_keras_round_trip_is_exact():
+    network = randomised(LSTM.create(2, 8, seed=5), 5)
+    back = LSTM.from_keras(network.to_keras())
+    for name, weight in network.weights().items():
+        np.testing.assert_array_equal(weight, back.weights()[name], err_msg=name)
+
+
+def test_from_keras_takes_a_trained_model_as_people_build_it():
+    model = keras.Sequential(
+        [keras.Input((20, 3)), keras.layers.LSTM(5, dropout=0.1), keras.layers.Dense(3)]
+    )
+    data = np.random.default_rng(0).normal(size=(2, 20, 3)).astype("float32")
+    network = LSTM.from_keras(model)
+    np.testing.assert_allclose(
+        network.readout(warm_up(network, data)), model.predict(data, verbose=0), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ([keras.layers.GRU(4), keras.layers.Dense(2)], "expected one LSTM"),
+        ([keras.layers.LSTM(4)], "expected one LSTM"),
+        ([keras.layers.LSTM(4, activation="relu"), keras.layers.Dense(2)], "activation is"),
+        ([keras.layers.LSTM(4, go_backwards=True), keras.layers.Dense(2)], "go_backwards is"),
+        ([keras.layers.LSTM(4), keras.layers.Dense(2, "tanh")], "Dense activation is"),
+    ],
+)
+def test_from_keras_refuses_what_it_cannot_represent(layers, message):
+    with pytest.raises(ValueError, match=message):
+        LSTM.from_keras(keras.Sequential([keras.Input((None, 2)), *layers]))
+
+
+def test_to_keras_refuses_peepholes():
+    with pytest.raises(ValueError, match="peepholes"):
+        LSTM.create(2, 3, peepholes=True).to_keras()
+
+
+def test_units_fold_into_the_weights():
+    network = randomised(LSTM.create(2, 6, peepholes=True, dtype="float64"), 6)
+    location, scale = np.array([3.0, -1.0]), 5.0
+    data = np.random.default_rng(7).normal(size=(1, 30, 2))
+    outside = network.in_units(location, scale)
+    run = free_run(network, warm_up(network, data), 40)
+    run_outside = free_run(outside, warm_up(outside, location + scale * data), 40)
+    np.testing.assert_allclose(run_outside.outputs, location + scale * run.outputs, atol=1e-10)
+    np.testing.assert_allclose(run_outside.state, run.state, atol=1e-10)
+
+
+@pytest.mark.parametrize(("location", "scale"), [(0.0, 0.0), (0.0, -1.0), (np.nan, 1.0)])
+def test_units_must_make_sense(location, scale):
+    with pytest.raises(ValueError, match="location, scale"):
+        LSTM.create(2, 3).in_units(location, scale)
+
+
+def test_memoryless_forgets():
+    network = Memoryless(randomised(LSTM.create(2, 5), 8))
+    u = tf.constant([[0.3, -0.2]])
+    after_zero = network.step(network.initial_state(1), u)
+    np.testing.assert_array_equal(network.step(after_zero, u), after_zero)
+    assert (network.inputs, network.outputs, network.state_dim) == (2, 2, 10)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"bias": tf.zeros(7)}, "bias: got shape"),
+        ({"kernel": tf.zeros((2, 5))}, "kernel: got shape"),
+        ({"readout_kernel": tf.zeros((4, 2))}, "readout_kernel: got shape"),
+        ({"peepholes": tf.zeros((3, 4))}, "peepholes: got shape"),
+        ({"bias": tf.zeros(20, tf.float64)}, "bias: got float64"),
+    ],
+)
+def test_weights_must_fit(change, message):
+    with pytest.raises(ValueError, match=message):
+        LSTM(**{**LSTM.create(2, 5).weights(), **change})
+
+
+def test_sizes_must_be_positive():
+    with pytest.raises(ValueError, match="units: got 0"):
+        LSTM.create(2, 0)
+
+
+class TestFiles:
+    """Networks on disk: exact, without pickle, and checked."""
+
+    @pytest.mark.parametrize("peepholes", [False, True])
+    @pytest.mark.parametrize("dtype", ["float32", "float64"])
+    def test_round_trip_is_exact(self, tmp_path, peepholes, dtype):
+        network = randomised(LSTM.create(2, 6, peepholes=peepholes, dtype=dtype), 9)
+        save(tmp_path / "n.npz", network, seed=9, task="seeing double")
+        back, about = load(tmp_path / "n.npz")
+        assert about == {"seed": 9, "task": "seeing double"}
+        assert back.weights().keys() == network.weights().keys()
+        for name, weight in network.weights().items():
+            np.testing.assert_array_equal(weight, back.weights()[name])
+        assert [path.name for path in tmp_path.iterdir()] == ["n.npz"]
+
+    def test_every_damaged_byte_is_noticed(self, tmp_path):
+        path = tmp_path / "n.npz"
+        save(path, LSTM.create(1, 2))
+        network, content = load(path)[0], path.read_bytes()
+        for position in range(0, len(content), 7):
+            damaged = bytearray(content)
+            damaged[position] ^= 0xFF
+            path.write_bytes(damaged)
+            try:
+                back, _ = load(path)
+            except ValueError as error:
+                assert "path" in str(error)
+            else:  # a byte that carries nothing, such as a time stamp
+                for name, weight in network.weights().items():
+                    np.testing.assert_array_equal(weight, back.weights()[name])
+
+    @pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04" + bytes(50)])
+    def test_foreign_bytes(self, tmp_path, content):
+        (tmp_path / "n.npz").write_bytes(content)
+        with pytest.raises(ValueError, match="not a network file|damaged"):
+            load(tmp_path / "n.npz")
+
+    def test_foreign_archive(self, tmp_path):
+        np.savez(tmp_path / "n.npz", weights=np.zeros(3))
+        with pytest.raises(ValueError, match="not a network file"):
+            load(tmp_path / "n.npz")
+
+    def test_pickles_are_not_read(self, tmp_path):
+        np.savez(tmp_path / "n.npz", header=np.array([{"a": 1}], dtype=object))
+        with pytest.raises(ValueError, match="not a network file"):
+            load(tmp_path / "n.npz")
+
+    def test_missing_file(self, tmp_path):
+        with pytest.raises(FileNotFoundError):
+            load(tmp_path / "nothing.npz")

@@ -1,0 +1,176 @@
+"""The compiled training loop against GradientTape, finite differences and Keras' Adam."""
+
+import time
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mflib import training
+from mflib.closed_loop import free_run, warm_up
+from mflib.networks import LSTM
+from mflib.tasks import seeing_double
+from mflib.training import Protocol, backpropagate, train, train_many
+
+CIRCLES = [task.trajectory(300, 0.1) for task in seeing_double()]
+SHORT = Protocol(steps=120, batch=8, window=20, burn_in=5)
+
+
+def plain_loss(weights, inputs, targets, burn_in):
+    network = LSTM(**weights)
+    state, errors = network.initial_state(inputs.shape[1]), []
+    for x, target in zip(inputs, targets, strict=True):
+        state = network.step(state, x)
+        errors.append((network.readout(state) - target) ** 2)
+    return tf.reduce_mean(tf.stack(errors[burn_in:]))
+
+
+def problem(seed, time, batch, inputs, units, outputs, peepholes):
+    rng = np.random.default_rng(seed)
+    network = LSTM.create(inputs, units, outputs, peepholes=peepholes, dtype="float64")
+    weights = {
+        name: tf.constant(rng.normal(0, 0.7, weight.shape))
+        for name, weight in network.weights().items()
+    }
+    data = tf.constant(rng.normal(size=(time, batch, inputs)))
+    return weights, data, tf.constant(rng.normal(size=(time, batch, outputs)))
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    time=st.integers(1, 9),
+    batch=st.integers(1, 3),
+    inputs=st.integers(1, 3),
+    units=st.integers(1, 6),
+    outputs=st.integers(1, 3),
+    peepholes=st.booleans(),
+    data=st.data(),
+)
+def test_gradient_is_the_tape_s(seed, time, batch, inputs, units, outputs, peepholes, data):
+    burn_in = data.draw(st.integers(0, time - 1))
+    weights, x, y = problem(seed, time, batch, inputs, units, outputs, peepholes)
+    with tf.GradientTape() as tape:
+        tape.watch(weights)
+        expected_loss = plain_loss(weights, x, y, burn_in)
+    expected = tape.gradient(expected_loss, weights)
+    loss, gradient = backpropagate(LSTM(**weights), x, y, burn_in)
+    np.testing.assert_allclose(loss, expected_loss, rtol=1e-13)
+    assert gradient.keys() == weights.keys()
+    for name in weights:
+        np.testing.assert_allclose(gradient[name], expected[name], rtol=0, atol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize("peepholes", [False, True])
+def test_gradient_is_the_finite_difference_s(peepholes):
+    weights, x, y = problem(0, 7, 2, 2, 4, 2, peepholes)
+    _, gradient = backpropagate(LSTM(**weights), x, y, 2)
+    rng = np.random.default_rng(1)
+    for name, weight in weights.items():
+        direction = rng.normal(size=weight.shape)
+        step = 1e-6
+        ahead, behind = (
+            plain_loss({**weights, name: weight + sign * step * direction}, x, y, 2)
+            for sign in (1, -1)
+        )
+        slope = np.sum(gradient[name] * direction)
+        np.testing.assert_allclose((ahead - behind) / (2 * step), slope, rtol=1e-5, err_msg=name)
+
+
+def test_adam_is_keras_adam():
+    rng = np.random.default_rng(2)
+    weights = {"w": tf.constant(rng.normal(size=(4, 3)))}
+    variable = keras.Variable(weights["w"], dtype="float64")
+    adam = keras.optimizers.Adam(0.05)
+    m = v = {"w": tf.zeros((4, 3), tf.float64)}
+    for step in range(1, 6):
+        gradient = {"w": tf.constant(rng.normal(size=(4, 3)))}
+        adam.apply([gradient["w"]], [variable])
+        rate = tf.constant(0.05, tf.float64)
+        weights, m, v = training._adam(weights, gradient, m, v, rate, step)
+    # Keras keeps the learning rate and the powers of beta in single precision
+    np.testing.assert_allclose(weights["w"], variable.numpy(), atol=1e-5)
+
+
+def test_training_lowers_the_loss_and_keeps_units():
+    trained = train(LSTM.create(2, 8, seed=0), CIRCLES, SHORT, progress=False)
+    assert len(trained.losses) == 2
+    assert trained.losses[-1] < trained.losses[0] / 3
+    outputs = free_run(trained.network, warm_up(trained.network, [CIRCLES[0][:40]]), 1).outputs
+    np.testing.assert_allclose(outputs[0, 0], CIRCLES[0][40], atol=2.5)  # radius 5
+
+
+def test_same_seed_same_network_whatever_is_trained_beside_it():
+    def create(seed):
+        return LSTM.create(2, 4, seed=seed)
+
+    alone = train(create(3), CIRCLES, SHORT, seed=3, progress=False)
+    beside = train_many(create, CIRCLES, SHORT, seeds=[1, 3, 5], progress=False)
+    assert [result.seed for result in beside] == [1, 3, 5]
+    for name, weight in alone.network.weights().items():
+        np.testing.assert_array_equal(weight, beside[1].network.weights()[name])
+        assert np.any(weight != beside[0].network.weights()[name])
+
+
+def test_steps_are_seeded_one_by_one(monkeypatch):
+    """Calling the compiled program for 40 steps thrice is calling it for 120 once."""
+    whole = train(LSTM.create(2, 4), CIRCLES, SHORT, progress=False)
+    monkeypatch.setattr(training, "STEPS_PER_CALL", 40)
+    parts = train(LSTM.create(2, 4), CIRCLES, SHORT, progress=False)
+    np.testing.assert_allclose(whole.network.kernel, parts.network.kernel, atol=1e-6)
+
+
+def test_one_failure_stops_every_network(monkeypatch):
+    """An interrupt takes the same way out."""
+    calls = []
+
+    def slow(carry, *_args, **_kwargs):
+        calls.append(1)
+        if len(calls) == 3:
+            raise RuntimeError("out of luck")
+        time.sleep(0.02)
+        return carry, 1.0
+
+    def create(seed):
+        return LSTM.create(2, 4, seed=seed)
+
+    monkeypatch.setattr(training, "_steps", slow)
+    with pytest.raises(RuntimeError, match="out of luck"):
+        train_many(create, CIRCLES, SHORT, seeds=range(50), progress=False)
+    assert len(calls) < 20  # of 100
+
+
+@pytest.mark.parametrize(
+    ("trajectories", "message"),
+    [
+        ([CIRCLES[0], CIRCLES[1][:-1]], "trajectories: got shapes"),
+        ([CIRCLES[0][:, 0]], "trajectories: got shapes"),
+        ([], "trajectories: got shapes"),
+        ([CIRCLES[0][:, :1]], "trajectories: got 1 coordinates"),
+        ([CIRCLES[0][:20]], "trajectories: got 20 samples"),
+        ([np.where(CIRCLES[0] > 4.9, np.nan, CIRCLES[0])], "trajectories: got values"),
+        ([np.ones((300, 2))], "trajectories: got one point"),
+    ],
+)
+def test_bad_trajectories(trajectories, message):
+    with pytest.raises(ValueError, match=message):
+        train(LSTM.create(2, 4), trajectories, SHORT, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"steps": 0}, "steps: got 0"),
+        ({"batch": 0}, "batch: got 0"),
+        ({"burn_in": 63}, "burn_in: got 63"),
+        ({"learning_rate": 0.0}, "learning_rate: got 0.0"),
+        ({"noise": (0.1, 0.0)}, "noise: got"),
+        ({"clip": -1.0}, "clip: got -1.0"),
+    ],
+)
+def test_bad_protocols(change, message):
+    with pytest.raises(ValueError, match=message):
+        Protocol(**change)
