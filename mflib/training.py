@@ -68,11 +68,11 @@ class Protocol:
         Largest norm of the gradient of all weights together.
     """
 
-    steps: int = 2000
+    steps: int = 3000
     batch: int = 32
     window: int = 63
     burn_in: int = 15
-    learning_rate: float = 1e-2
+    learning_rate: float = 2e-2
     noise: tuple[float, float] = (0.1, 0.01)
     clip: float = 0.5
 
