@@ -310,7 +310,7 @@ def _drift(window: np.ndarray, radius: np.ndarray, angle: np.ndarray) -> float:
     The halves are cut where the orbit itself closes: over parts of a revolution means differ.
     """
     ends = _revolution_ends(angle)
-    if len(ends) < 2:
+    if len(ends) < 3:
         return np.inf
     first, second = np.split(np.column_stack([window, radius]), [ends[len(ends) // 2], ends[-1]])[
         :2
