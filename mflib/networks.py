@@ -179,18 +179,22 @@ class LSTM(Network):
 
     @property
     def inputs(self) -> int:
+        """Size of the input."""
         return self.kernel.shape[0]
 
     @property
     def outputs(self) -> int:
+        """Size of the output."""
         return self.readout_bias.shape[0]
 
     @property
     def state_dim(self) -> int:
+        """Size of the state ``(h, c)``, twice the number of units."""
         return 2 * self.units
 
     @property
     def dtype(self) -> tf.DType:
+        """The type of weights, states and outputs."""
         return self.kernel.dtype
 
     def __repr__(self) -> str:
@@ -207,9 +211,11 @@ class LSTM(Network):
         return {name: getattr(self, name) for name in names}
 
     def initial_state(self, batch: int) -> tf.Tensor:
+        """``h = c = 0``, as the thesis begins."""
         return tf.zeros((batch, 2 * self.units), self.dtype)
 
     def step(self, state: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
+        """Equations (5)-(10)."""
         h, c = tf.split(state, 2, axis=1)
         return self.cell(u @ self.kernel + h @ self.recurrent_kernel + self.bias, c)
 
@@ -225,11 +231,13 @@ class LSTM(Network):
         return tf.concat([tf.sigmoid(a_o) * tf.tanh(c), c], axis=1)
 
     def readout(self, state: tf.Tensor) -> tf.Tensor:
+        """``y = h V + d``."""
         return state[:, : self.units] @ self.readout_kernel + self.readout_bias
 
     def closed_step(self, state: tf.Tensor) -> tf.Tensor:
+        """``step(state, readout(state))`` in one product."""
         # u = h V + d makes u W + h U + b = h (V W + U) + (d W + b): closing the loop adds V W to
-        # the recurrent kernel, and saves two products a step.
+        # the recurrent kernel.
         h, c = tf.split(state, 2, axis=1)
         recurrent_kernel = self.readout_kernel @ self.kernel + self.recurrent_kernel
         bias = tf.linalg.matvec(self.kernel, self.readout_bias, transpose_a=True) + self.bias
@@ -348,12 +356,15 @@ class Memoryless(Network):
     dtype = property(lambda self: self.network.dtype)
 
     def initial_state(self, batch: int) -> tf.Tensor:
+        """The network's own."""
         return self.network.initial_state(batch)
 
     def step(self, state: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
+        """``F(s_0, u)``, whatever the state was."""
         return self.network.step(self.network.initial_state(state.shape[0]), u)
 
     def readout(self, state: tf.Tensor) -> tf.Tensor:
+        """The network's own."""
         return self.network.readout(state)
 
 

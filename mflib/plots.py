@@ -8,12 +8,16 @@ its dark theme.
 from __future__ import annotations
 
 import base64
+import inspect
 import io
+import re
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import matplotlib.pyplot as plt
 import numpy as np
+from IPython.display import Markdown
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
@@ -28,6 +32,7 @@ __all__ = [
     "draw_task",
     "movie",
     "plane",
+    "source",
     "two_runs_movie",
     "use_style",
 ]
@@ -71,6 +76,13 @@ def use_style() -> None:
 
     set_matplotlib_formats("retina")
     plt.rcParams.update(STYLE)
+
+
+def source(function) -> Markdown:
+    """The library's own code of a function or method, without its docstring."""
+    code = textwrap.dedent(inspect.getsource(function))
+    code = re.sub(r'\n *r?""".*?"""', "", code, count=1, flags=re.DOTALL)
+    return Markdown(f"```python\n{code}```")
 
 
 def plane(axes: Axes, reach: float, title: str = "", centre: float = 0.0) -> Axes:
@@ -218,7 +230,7 @@ def two_runs_movie(
     artists = []
     for axes, task in zip(panels, tasks, strict=True):
         colour, marker = ATTRACTORS[task.name]
-        reach = 1.3 * max(np.abs(runs).max(), task.radius)
+        reach = 1.15 * max(np.abs(runs).max(), task.radius)
         plane(axes, reach)
         axes.set(xlabel="", ylabel="", xticks=[], yticks=[])
         axes.grid(False)

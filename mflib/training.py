@@ -4,21 +4,28 @@ One call of the compiled program draws windows of data, adds noise to the inputs
 network over them, carries the error back by hand-derived equations, clips and applies Adam, a
 hundred times over. Nothing returns to Python in between.
 
-Backwards through equations (5)-(10): write :math:`\delta x = \partial L / \partial x` and
-:math:`k = \tanh c'`. The readout gives :math:`\delta h' = \delta y\, V^T` plus what arrives from
-the next step, and then
+Backwards through equations (5)-(10): write :math:`\delta x = \partial L / \partial x`, and
+:math:`a_i, a_f, a_g, a_o` for what stands inside the gates' sigmoids and the candidate's tanh.
+How the new cell state and the new output answer to these, and to the old cell state, is known as
+soon as the forward pass is done:
 
 .. math::
-    \delta a_o &= \delta h' \odot k \odot o(1-o) \\
-    \delta c'  &\mathrel{+}= \delta h' \odot o \odot (1-k^2) + p_o \odot \delta a_o \\
-    \delta a_i &= \delta c' \odot g \odot i(1-i), \quad
-    \delta a_f = \delta c' \odot c \odot f(1-f), \quad
-    \delta a_g = \delta c' \odot i \odot (1-g^2) \\
-    \delta h   &= \delta a\, U^T, \qquad
-    \delta c    = \delta c' \odot f + p_i \odot \delta a_i + p_f \odot \delta a_f .
+    A_i &= g \odot i(1-i), \quad A_f = c \odot f(1-f), \quad A_g = i \odot (1-g^2), \quad
+    A_o = \tanh c' \odot o(1-o) \\
+    K &= \partial h' / \partial c' = o \odot (1-\tanh^2 c') + p_o \odot A_o \\
+    F &= \partial c' / \partial c = f + p_i \odot A_i + p_f \odot A_f .
 
-The weights' gradients are sums over time of outer products, so they wait until the loop is
-done: one large product each.
+What is left for the loop over time is linear:
+
+.. math::
+    \delta c' &\mathrel{+}= \delta h' \odot K \\
+    \delta a &= (\delta c' \odot A_i,\; \delta c' \odot A_f,\; \delta c' \odot A_g,\;
+                 \delta h' \odot A_o) \\
+    \delta h &= \delta a\, U^T, \qquad \delta c = \delta c' \odot F ,
+
+where :math:`\delta h'` is what the readout sends, :math:`\delta y\, V^T`, plus what comes from the
+next step. The weights' gradients are sums over time of outer products, so they wait until the
+loop is done: one large product each.
 """
 
 from __future__ import annotations
@@ -32,7 +39,7 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from mflib.closed_loop import fold
 from mflib.networks import LSTM
@@ -68,7 +75,7 @@ class Protocol:
         Largest norm of the gradient of all weights together.
     """
 
-    steps: int = 3000
+    steps: int = 2000
     batch: int = 32
     window: int = 63
     burn_in: int = 15
@@ -130,9 +137,7 @@ def backpropagate(network: LSTM, inputs, targets, burn_in: int = 0):
         By the names of :meth:`~mflib.networks.LSTM.weights`.
     """
     time, batch, _ = inputs.shape
-    units, dtype = network.units, network.dtype
-    peepholes = network.peepholes
-    p_i, p_f, p_o = (0.0, 0.0, 0.0) if peepholes is None else tf.unstack(peepholes)
+    units, dtype, peepholes = network.units, network.dtype, network.peepholes
 
     def sequence(width):
         return tf.TensorArray(dtype, time, element_shape=(batch, width))
@@ -140,53 +145,59 @@ def backpropagate(network: LSTM, inputs, targets, burn_in: int = 0):
     def flat(x):
         return tf.reshape(x, (time * batch, -1))
 
-    # forwards; the inputs' share of the weighted sums is one product for all steps
+    # tanh(x) = 2 sigmoid(2 x) - 1, so that one sigmoid serves two gates and the candidate
+    one_one_two = tf.repeat(tf.constant([1, 1, 2], dtype), units)
+    # the inputs' share of the weighted sums is one product for all steps
     driven = tf.reshape(flat(inputs) @ network.kernel + network.bias, (time, batch, 4 * units))
 
     def forwards(t, carry):
         h, c, gates, hs, cs = carry
         cs = cs.write(t, c)
-        a = driven[t] + h @ network.recurrent_kernel
-        a_i, a_f, a_g, a_o = tf.split(a, 4, axis=1)
-        i, f = tf.sigmoid(a_i + p_i * c), tf.sigmoid(a_f + p_f * c)
-        g = tf.tanh(a_g)
+        a_ifg, a_o = tf.split(driven[t] + h @ network.recurrent_kernel, [3 * units, units], axis=1)
+        if peepholes is not None:
+            a_ifg += tf.concat([peepholes[0] * c, peepholes[1] * c, tf.zeros_like(c)], axis=1)
+        ifg = one_one_two * tf.sigmoid(one_one_two * a_ifg) - (one_one_two - 1)
+        i, f, g = tf.split(ifg, 3, axis=1)
         c = f * c + i * g
-        o = tf.sigmoid(a_o + p_o * c)
+        if peepholes is not None:
+            a_o += peepholes[2] * c
+        o = tf.sigmoid(a_o)
         h = o * tf.tanh(c)
-        return h, c, gates.write(t, tf.concat([i, f, g, o], axis=1)), hs.write(t, h), cs
+        return h, c, gates.write(t, tf.concat([ifg, o], axis=1)), hs.write(t, h), cs
 
     zeros = tf.zeros((batch, units), dtype)
     carry = (zeros, zeros, sequence(4 * units), sequence(units), sequence(units))
-    _, c_last, gates, hs, cs = fold(forwards, carry, time)
+    _, last_c, gates, hs, cs = fold(forwards, carry, time)
     gates, hs, cs = gates.stack(), hs.stack(), cs.stack()
-    next_cs = tf.concat([cs[1:], c_last[None]], axis=0)
+    next_cs = tf.concat([cs[1:], last_c[None]], axis=0)
 
     outputs = tf.reshape(flat(hs) @ network.readout_kernel + network.readout_bias, targets.shape)
     counts = tf.reshape(tf.cast(tf.range(time) >= burn_in, dtype), (time, 1, 1))
     error = (outputs - targets) * counts
     size = tf.cast((time - burn_in) * batch * network.outputs, dtype)
     loss = tf.reduce_sum(error**2) / size
-
-    # backwards
     dy = flat(2 * error / size)
-    from_readout = tf.reshape(
-        tf.matmul(dy, network.readout_kernel, transpose_b=True), (time, batch, units)
-    )
+    from_readout = tf.matmul(dy, network.readout_kernel, transpose_b=True)
+    from_readout = tf.reshape(from_readout, (time, batch, units))
+
+    i, f, g, o = tf.split(gates, 4, axis=2)
+    tanh_c = tf.tanh(next_cs)
+    a_i, a_f, a_g = g * i * (1 - i), cs * f * (1 - f), i * (1 - g**2)
+    a_o = tanh_c * o * (1 - o)
+    h_by_c, c_by_c = o * (1 - tanh_c**2), f
+    if peepholes is not None:
+        h_by_c += peepholes[2] * a_o
+        c_by_c += peepholes[0] * a_i + peepholes[1] * a_f
+    a_ifg = tf.concat([a_i, a_f, a_g], axis=2)
 
     def backwards(k, carry):
         dh, dc, das = carry
         t = time - 1 - k
-        i, f, g, o = tf.split(gates[t], 4, axis=1)
-        c, tanh_c = cs[t], tf.tanh(next_cs[t])
-        dh = dh + from_readout[t]
-        da_o = dh * tanh_c * o * (1 - o)
-        dc = dc + dh * o * (1 - tanh_c**2) + p_o * da_o
-        da_i = dc * g * i * (1 - i)
-        da_f = dc * c * f * (1 - f)
-        da_g = dc * i * (1 - g**2)
-        da = tf.concat([da_i, da_f, da_g, da_o], axis=1)
+        dh += from_readout[t]
+        dc += dh * h_by_c[t]
+        da = tf.concat([tf.tile(dc, (1, 3)) * a_ifg[t], dh * a_o[t]], axis=1)
         dh = tf.matmul(da, network.recurrent_kernel, transpose_b=True)
-        return dh, dc * f + p_i * da_i + p_f * da_f, das.write(t, da)
+        return dh, dc * c_by_c[t], das.write(t, da)
 
     _, _, das = fold(backwards, (zeros, zeros, sequence(4 * units)), time)
     das = das.stack()
@@ -335,14 +346,12 @@ def _steps(carry, data, numbers, seed_and_start, *, batch, window, burn_in, coun
         weights, m, v, total = carry
         # stateless random numbers: compiled programs ignore the seeds of stateful ones
         where, noise = tf.unstack(tf.random.split(tf.stack([seed, start + k]), 2))
-        done = tf.cast(start + k, dtype) / steps
-
         task = (tf.range(batch) + (start + k) * batch) % tasks
         first = tf.random.stateless_uniform((batch,), where, 0, length - window, tf.int32)
         windows = tf.gather(samples, task * length + first + tf.range(window + 1)[:, None])
         sigma = first_noise * (last_noise / first_noise) ** done
         inputs = windows[:-1] + sigma * tf.random.stateless_normal(
-            (window, batch, dim), noise, dtype=dtype
+            (window, batch, dim), noise, dtype=dtype, alg="threefry"
         )
         loss, gradient = backpropagate(LSTM(**weights), inputs, windows[1:], burn_in)
 

@@ -244,7 +244,7 @@ class TestFiles:
     @pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04" + bytes(50)])
     def test_foreign_bytes(self, tmp_path, content):
         (tmp_path / "n.npz").write_bytes(content)
-        with pytest.raises(ValueError, match="not a network file|damaged"):
+        with pytest.raises(ValueError, match=r"not a network file|damaged"):
             load(tmp_path / "n.npz")
 
     def test_foreign_archive(self, tmp_path):
