@@ -346,6 +346,8 @@ def _steps(carry, data, numbers, seed_and_start, *, batch, window, burn_in, coun
         weights, m, v, total = carry
         # stateless random numbers: compiled programs ignore the seeds of stateful ones
         where, noise = tf.unstack(tf.random.split(tf.stack([seed, start + k]), 2))
+        done = tf.cast(start + k, dtype) / steps
+
         task = (tf.range(batch) + (start + k) * batch) % tasks
         first = tf.random.stateless_uniform((batch,), where, 0, length - window, tf.int32)
         windows = tf.gather(samples, task * length + first + tf.range(window + 1)[:, None])
