@@ -8,6 +8,7 @@ kind of network costs one compilation, about half a second.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ import tensorflow as tf
 
 from mflib.networks import Network
 
-__all__ = ["FreeRun", "fold", "free_run", "warm_up"]
+__all__ = ["FreeRun", "compiled", "fold", "free_run", "warm_up"]
 
 UNROLL = 8
 
@@ -77,7 +78,8 @@ def warm_up(network: Network, cue, state=None) -> tf.Tensor:
         )
     if state is None:
         state = network.initial_state(cue.shape[0])
-    return _warm_up(network, cue, _state(network, state, batch=cue.shape[0]))
+    state = _state(network, state, batch=cue.shape[0])
+    return _warm_up(network, cue, state)
 
 
 def free_run(network: Network, state, steps: int, *, states: bool = False) -> FreeRun:
@@ -113,7 +115,24 @@ def free_run(network: Network, state, steps: int, *, states: bool = False) -> Fr
         )
     if steps != int(steps) or steps < 1:
         raise ValueError(f"steps: got {steps}, expected a whole number, at least 1")
-    return FreeRun(*_free_run(network, _state(network, state), int(steps), states))
+    state = _state(network, state)
+    return FreeRun(*_free_run(network, state, int(steps), bool(states)))
+
+
+def compiled(function: Callable) -> Callable:
+    """Make a function an XLA program, one for each kind, shape and value of its arguments.
+
+    Networks and tensors stay arguments of the program; plain Python values become part of it.
+    """
+    programs = tf.function(function, jit_compile=True, autograph=False)
+
+    @functools.wraps(function)
+    def call(*arguments):
+        # a program asked for by its arguments may be new without a warning of retracing
+        return programs.get_concrete_function(*arguments)(*arguments)
+
+    call.count = programs.experimental_get_tracing_count
+    return call
 
 
 def fold(body: Callable, carry, steps: int, unroll: int = 1):
@@ -137,13 +156,13 @@ def fold(body: Callable, carry, steps: int, unroll: int = 1):
     return carry
 
 
-@tf.function(jit_compile=True)
+@compiled
 def _warm_up(network, cue, state):
     samples = tf.transpose(cue, (1, 0, 2))
     return fold(lambda k, state: network.step(state, samples[k]), state, cue.shape[1], UNROLL)
 
 
-@tf.function(jit_compile=True)
+@compiled
 def _free_run(network, state, steps, states):
     trajectory = tf.TensorArray(state.dtype, steps, element_shape=state.shape)
 

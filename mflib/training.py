@@ -19,8 +19,7 @@ What is left for the loop over time is linear:
 
 .. math::
     \delta c' &\mathrel{+}= \delta h' \odot K \\
-    \delta a &= (\delta c' \odot A_i,\; \delta c' \odot A_f,\; \delta c' \odot A_g,\;
-                 \delta h' \odot A_o) \\
+    \delta a &= (\delta c', \delta c', \delta c', \delta h') \odot (A_i, A_f, A_g, A_o) \\
     \delta h &= \delta a\, U^T, \qquad \delta c = \delta c' \odot F ,
 
 where :math:`\delta h'` is what the readout sends, :math:`\delta y\, V^T`, plus what comes from the
@@ -41,7 +40,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from mflib.closed_loop import fold
+from mflib.closed_loop import compiled, fold
 from mflib.networks import LSTM
 from mflib.tasks import standardisation
 
@@ -188,14 +187,14 @@ def backpropagate(network: LSTM, inputs, targets, burn_in: int = 0):
     if peepholes is not None:
         h_by_c += peepholes[2] * a_o
         c_by_c += peepholes[0] * a_i + peepholes[1] * a_f
-    a_ifg = tf.concat([a_i, a_f, a_g], axis=2)
+    a_all = tf.concat([a_i, a_f, a_g, a_o], axis=2)
 
     def backwards(k, carry):
         dh, dc, das = carry
         t = time - 1 - k
         dh += from_readout[t]
         dc += dh * h_by_c[t]
-        da = tf.concat([tf.tile(dc, (1, 3)) * a_ifg[t], dh * a_o[t]], axis=1)
+        da = tf.concat([dc, dc, dc, dh], axis=1) * a_all[t]
         dh = tf.matmul(da, network.recurrent_kernel, transpose_b=True)
         return dh, dc * c_by_c[t], das.write(t, da)
 
@@ -323,18 +322,18 @@ def _train(network, trajectories, protocol, seed, report) -> Trained:
             data,
             numbers,
             tf.constant([seed, start]),
-            batch=protocol.batch,
-            window=protocol.window,
-            burn_in=protocol.burn_in,
-            count=count,
+            protocol.batch,
+            protocol.window,
+            protocol.burn_in,
+            count,
         )
         losses.append(float(loss))
         report(count)
     return Trained(LSTM(**carry[0]).in_units(location, scale), np.array(losses), seed)
 
 
-@tf.function(jit_compile=True)
-def _steps(carry, data, numbers, seed_and_start, *, batch, window, burn_in, count):
+@compiled
+def _steps(carry, data, numbers, seed_and_start, batch, window, burn_in, count):
     """``count`` steps of Adam, from step ``start`` on: new ``(weights, m, v)`` and mean loss."""
     steps, learning_rate, first_noise, last_noise, clip = tf.unstack(numbers)
     seed, start = tf.unstack(seed_and_start)

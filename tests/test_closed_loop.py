@@ -74,10 +74,16 @@ def test_networks_of_one_shape_share_a_program():
     from mflib import closed_loop
 
     runs = [free_run(network(seed=seed), np.ones((3, 12)), 21).outputs for seed in range(2)]
-    count = closed_loop._free_run.experimental_get_tracing_count()
+    count = closed_loop._free_run.count()
     free_run(network(seed=9), np.ones((3, 12)), 21)
-    assert closed_loop._free_run.experimental_get_tracing_count() == count
+    assert closed_loop._free_run.count() == count
     assert np.max(np.abs(runs[0] - runs[1])) > 1e-3
+
+
+def test_new_programs_are_no_reason_to_warn(caplog):
+    for steps in range(60, 72):
+        free_run(network(), np.ones((1, 12)), steps)
+    assert not caplog.records
 
 
 def test_divergence_is_returned_not_raised():

@@ -1,0 +1,117 @@
+"""The closed loop: one trajectory, 64 and 1,024 at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+import torch
+
+from benchmarks.timing import Comparison
+from mflib.closed_loop import free_run, warm_up
+from mflib.networks import LSTM
+
+UNITS, DIM = 64, 3
+
+
+def comparisons() -> Iterator[Comparison]:
+    """Mflib's free run beside Keras, NumPy and PyTorch, with the same weights."""
+    network = LSTM.create(DIM, UNITS, seed=0)
+    for batch, steps in ((1, 20_000), (64, 2_000), (1_024, 300)):
+        cue = np.random.default_rng(0).normal(size=(batch, 10, DIM)).astype("float32")
+        start = warm_up(network, cue)
+        expected = free_run(network, start, 20).outputs.numpy()
+
+        def ours(start=start, steps=steps):
+            free_run(network, start, steps).outputs.numpy()
+            return steps
+
+        peers = {
+            "PyTorch LSTMCell loop": (torch_loop(network, start), max(50, steps // 20)),
+            "NumPy": (numpy_loop(network, start), max(20, steps // 20)),
+            "Keras model(x)": (keras_loop(network, cue, call=True), 20),
+            "Keras predict": (keras_loop(network, cue, call=False), 10),
+        }
+        for peer, (loop, peer_steps) in peers.items():
+            np.testing.assert_allclose(loop(20), expected, atol=1e-4)
+
+            def theirs(loop=loop, peer_steps=peer_steps):
+                loop(peer_steps)
+                return peer_steps
+
+            name = f"free run, {UNITS} units, {batch:,} at once"
+            yield Comparison(name, peer, "step", ours, theirs)
+
+
+def torch_loop(network: LSTM, start):
+    """The loop most PyTorch users write, in inference mode."""
+    weights = {name: torch.tensor(w.numpy()) for name, w in network.weights().items()}
+    cell = torch.nn.LSTMCell(DIM, UNITS)
+    with torch.no_grad():
+        cell.weight_ih.copy_(weights["kernel"].T)
+        cell.weight_hh.copy_(weights["recurrent_kernel"].T)
+        cell.bias_ih.copy_(weights["bias"])
+        cell.bias_hh.zero_()
+    kernel, bias = weights["readout_kernel"], weights["readout_bias"]
+    h0, c0 = (torch.tensor(x) for x in np.split(start.numpy(), 2, axis=1))
+
+    def loop(steps):
+        h, c, outputs = h0, c0, []
+        with torch.inference_mode():
+            for _ in range(steps):
+                y = torch.addmm(bias, h, kernel)
+                outputs.append(y)
+                h, c = cell(y, (h, c))
+            return torch.stack(outputs, dim=1).numpy()
+
+    return loop
+
+
+def numpy_loop(network: LSTM, start):
+    """The same equations in NumPy."""
+    w = {name: weight.numpy() for name, weight in network.weights().items()}
+    h0, c0 = np.split(start.numpy(), 2, axis=1)
+
+    def sigmoid(x):
+        return 1 / (1 + np.exp(-x))
+
+    def loop(steps):
+        h, c, outputs = h0, c0, []
+        for _ in range(steps):
+            y = h @ w["readout_kernel"] + w["readout_bias"]
+            outputs.append(y)
+            i, f, g, o = np.split(
+                y @ w["kernel"] + h @ w["recurrent_kernel"] + w["bias"], 4, axis=1
+            )
+            c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+            h = sigmoid(o) * np.tanh(c)
+        return np.stack(outputs, axis=1)
+
+    return loop
+
+
+def keras_loop(network: LSTM, cue: np.ndarray, *, call: bool):
+    """A stateful Keras model fed one sample at a time, by ``model(x)`` or ``model.predict(x)``."""
+    batch = len(cue)
+    layer = keras.layers.LSTM(UNITS, stateful=True)
+    model = keras.Sequential(
+        [keras.Input((1, DIM), batch_size=batch), layer, keras.layers.Dense(DIM)]
+    )
+    model.set_weights([weight.numpy() for weight in network.weights().values()])
+
+    def step(u):
+        u = u[:, None]
+        return model(u).numpy() if call else model.predict(u, batch_size=batch, verbose=0)
+
+    def loop(steps):
+        layer.reset_state()
+        for sample in cue.transpose(1, 0, 2)[:-1]:
+            model(sample[:, None])
+        y, outputs = step(cue[:, -1]), []
+        for _ in range(steps):
+            outputs.append(y)
+            y = step(y)
+        return np.stack(outputs, axis=1)
+
+    return loop

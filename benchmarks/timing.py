@@ -1,0 +1,98 @@
+"""Measuring two ways of doing one thing, in turn."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+ROUNDS = 5
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One thing to do in two ways; each function returns how many units of work it did."""
+
+    name: str
+    peer: str
+    unit: str
+    ours: Callable[[], int]
+    theirs: Callable[[], int]
+
+
+@dataclass(frozen=True)
+class Result:
+    """Medians over rounds, and the ratio's median and range; above 1 ours is faster."""
+
+    name: str
+    peer: str
+    unit: str
+    ours: float
+    peer_value: float
+    ratio: float
+    ratio_low: float
+    ratio_high: float
+
+
+def measure(comparisons: Iterable[Comparison], rounds: int = ROUNDS) -> list[Result]:
+    """Time each comparison ``rounds`` times after a warm-up, the two sides in turn."""
+    results = []
+    bar = tqdm(list(comparisons), unit="comparison")
+    for comparison in bar:
+        bar.set_description(f"{comparison.name} / {comparison.peer}")
+        sides = (comparison.ours, comparison.theirs)
+        for side in sides:
+            side()
+        times = np.array([[_seconds(side) for side in sides] for _ in range(rounds)])
+        ratios = times[:, 1] / times[:, 0]
+        ours, theirs = np.median(times, axis=0)
+        results.append(
+            Result(
+                name=comparison.name,
+                peer=comparison.peer,
+                unit=comparison.unit,
+                ours=ours,
+                peer_value=theirs,
+                ratio=float(np.median(ratios)),
+                ratio_low=float(ratios.min()),
+                ratio_high=float(ratios.max()),
+            )
+        )
+    return results
+
+
+def _seconds(side: Callable[[], int]) -> float:
+    begin = time.perf_counter()
+    units = side()
+    return (time.perf_counter() - begin) / units
+
+
+def table(results: list[Result]) -> str:
+    """The results as a Markdown table."""
+    lines = [
+        "| what | peer | ours | peer's | ratio (least to largest of the rounds) |",
+        "|---|---|---:|---:|---:|",
+    ]
+    for r in results:
+        ours, theirs = (_engineering(value, r.unit) for value in (r.ours, r.peer_value))
+        ratio = f"**{r.ratio:,.3g}** ({r.ratio_low:,.3g} to {r.ratio_high:,.3g})"
+        lines.append(f"| {r.name} | {r.peer} | {ours} | {theirs} | {ratio} |")
+    return "\n".join(lines)
+
+
+def write(results: list[Result], path: Path) -> None:
+    """The results as JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps([asdict(result) for result in results], indent=1) + "\n")
+
+
+def _engineering(seconds: float, unit: str) -> str:
+    for scale, prefix in ((1, "s"), (1e-3, "ms"), (1e-6, "µs")):
+        if seconds >= scale or prefix == "µs":
+            return f"{seconds / scale:.3g} {prefix}/{unit}"
+    raise AssertionError

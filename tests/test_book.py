@@ -1,0 +1,218 @@
+"""The rendered book in a real browser: complete, offline, readable, accessible."""
+
+import os
+import re
+import shutil
+import threading
+from dataclasses import dataclass, field
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urlsplit
+
+import pytest
+import yaml
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import sync_playwright
+
+from tools.project import pages
+
+ROOT = Path(__file__).parents[1]
+PAGES = list(pages(yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))))
+PAGES += ["genindex", "search"]
+PHONE, DESKTOP = 360, 1280
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update "
+    "--disable-sync --no-first-run"
+).split()
+HASH_NAME = re.compile(r"[0-9a-f]{16,}|\.(png|svg|jpe?g|gif|webp)$")
+# Not the bibliography's list: its roles come from Sphinx, and no style sheet can change them.
+AXE_CONTEXT = {"exclude": [[".citation-list"]]}
+AXE_OPTIONS = {"runOnly": ["wcag2a", "wcag2aa"], "preload": False}
+
+LOOK = """() => {
+  const article = document.querySelector('article, main');
+  const prose = article.cloneNode(true);
+  prose.querySelectorAll('pre, code, script, mjx-container').forEach(node => node.remove());
+  const math = [...document.querySelectorAll('.math')];
+  return {
+    title: document.querySelector('h1')?.innerText ?? '',
+    prose: prose.textContent,
+    formulas: math.length,
+    unrendered: math.filter(node => !node.querySelector('mjx-container')).length,
+    broken: document.querySelectorAll('mjx-merror, [data-mjx-error]').length,
+    images: [...document.images].map(image => ({
+      alt: image.getAttribute('alt'),
+      loaded: image.complete && image.naturalWidth > 0,
+      inside: article.contains(image),
+      src: image.src.slice(0, 80),
+    })),
+    links: [...document.querySelectorAll('a[href]')].map(link => link.href),
+    anchors: [...document.querySelectorAll('[id]')].map(node => node.id),
+  };
+}"""
+
+DISTORTED = """() => [...document.querySelectorAll('main img')]
+  .filter(({naturalWidth, naturalHeight, clientWidth, clientHeight}) =>
+    clientHeight && Math.abs(clientWidth / clientHeight * naturalHeight / naturalWidth - 1) > 0.05)
+  .map(image => image.alt)"""
+
+
+@dataclass
+class Visit:
+    """What a browser saw of one page."""
+
+    url: str
+    requests: list[str] = field(default_factory=list, repr=False)
+    complaints: list[str] = field(default_factory=list, repr=False)
+    seen: dict = field(default_factory=dict, repr=False)
+    phone_width: int = 0
+    distorted: list[str] = field(default_factory=list, repr=False)
+    axe: list[str] = field(default_factory=list, repr=False)
+
+
+@pytest.fixture(scope="module")
+def site(built):
+    """The address of a server for the rendered book."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            pass
+
+    handler = partial(Quiet, directory=built / "html")
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        message = f"no browser: none of {', '.join(names)} is installed"
+        (pytest.fail if os.environ.get("MFLIB_REQUIRE_BROWSER") else pytest.skip)(message)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+def open_page(browser, url):
+    """Open a page until its formulas are typeset; return it with what happened meanwhile."""
+    visit = Visit(url)
+    page = browser.new_page(viewport={"width": DESKTOP, "height": 900}, reduced_motion="reduce")
+    page.on("request", lambda request: visit.requests.append(request.url))
+    page.on("requestfailed", lambda request: visit.complaints.append(f"failed: {request.url}"))
+    page.on(
+        "response",
+        lambda answer: answer.ok or visit.complaints.append(f"{answer.status}: {answer.url}"),
+    )
+    page.on("pageerror", lambda error: visit.complaints.append(str(error)))
+    page.on(
+        "console",
+        lambda said: said.type in ("error", "warning") and visit.complaints.append(said.text),
+    )
+    page.goto(url, wait_until="networkidle")
+    page.evaluate("window.MathJax?.startup?.promise")
+    return page, visit
+
+
+@pytest.fixture(scope="module")
+def visits(browser, site):
+    """Every page of the book, seen in light and dark, and as wide as a phone."""
+    visits = {}
+    for name in PAGES:
+        page, visit = open_page(browser, f"{site}{name}.html")
+        visit.seen = page.evaluate(LOOK)
+        for theme in ("light", "dark"):
+            page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
+            visit.axe += violations(page, theme)
+        page.set_viewport_size({"width": PHONE, "height": 800})
+        visit.phone_width = page.evaluate("document.documentElement.scrollWidth")
+        visit.distorted = page.evaluate(DISTORTED)
+        page.close()
+        visits[name] = visit
+    return visits
+
+
+@pytest.fixture(params=PAGES)
+def visit(request, visits):
+    return visits[request.param]
+
+
+def violations(page, mode):
+    """Return what axe finds, one line per element."""
+    found = Axe().run(page, context=AXE_CONTEXT, options=AXE_OPTIONS).response["violations"]
+    return [
+        f"{mode}: {rule['id']}: {node['target']} {node['failureSummary']}"
+        for rule in found
+        for node in rule["nodes"]
+    ]
+
+
+def test_nothing_is_asked_of_the_network(visit, site):
+    local = (site, "data:", "blob:")
+    assert [url for url in visit.requests if not url.startswith(local)] == []
+
+
+def test_the_browser_has_no_complaint(visit):
+    assert not visit.complaints, "\n".join(visit.complaints)
+
+
+def test_formulas_are_typeset(visit):
+    assert visit.seen["unrendered"] == visit.seen["broken"] == 0
+    assert not re.search(r"\$\$|\\\(|\\begin\{", visit.seen["prose"])
+
+
+def test_the_book_has_formulas(visits):
+    assert any(visit.seen["formulas"] for visit in visits.values())
+
+
+def test_images_load_and_are_described(visit):
+    for image in visit.seen["images"]:
+        assert image["loaded"], image
+        assert image["alt"] is not None, image
+        if image["inside"]:
+            assert image["alt"].strip(), image
+        assert not HASH_NAME.search(image["alt"]), image
+
+
+def test_a_phone_needs_no_sideways_scrolling(visit):
+    assert visit.phone_width <= PHONE
+
+
+def test_images_keep_their_shape_on_a_phone(visit):
+    assert visit.distorted == []
+
+
+def test_accessibility_rules_are_kept(visit):
+    assert not visit.axe, "\n".join(visit.axe)
+
+
+def test_links_lead_somewhere(visit, visits, site, built):
+    anchors = {other.url: set(other.seen["anchors"]) for other in visits.values()}
+    for link in visit.seen["links"]:
+        url, fragment = urldefrag(link)
+        if not url.startswith(site):
+            continue
+        assert (built / "html" / unquote(urlsplit(url).path).lstrip("/")).exists(), link
+        if fragment and url in anchors:
+            assert unquote(fragment) in anchors[url], link
+
+
+def test_front_door_leads_to_the_first_page(browser, site):
+    page, _ = open_page(browser, site)
+    page.wait_for_url(f"{site}{PAGES[0]}.html")
+    page.close()
+
+
+def test_search_finds_a_word_of_a_chapter(browser, site, visits):
+    visit = visits[PAGES[1]]
+    word = max(re.findall(r"[a-z]+", visit.seen["title"].lower()), key=len)
+    page, _ = open_page(browser, f"{site}search.html?q={word}")
+    page.wait_for_selector("#search-results li a")
+    hits = page.eval_on_selector_all("#search-results li a", "links => links.map(a => a.href)")
+    page.close()
+    assert visit.url in [urldefrag(hit).url.split("?")[0] for hit in hits]

@@ -1,0 +1,220 @@
+"""Claims are read strictly, and a record says what was measured, in valid JSON."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from mflib import record as module
+from mflib.record import format_number, load_claims, record
+
+ENTRY = '[demo.rate]\nstatement = "It works."\nsource = "this book"\n'
+CLAIMS = """
+[demo.rate]
+statement = "Most networks <see> double."
+source = "Flynn & others"
+at_least = 0.95
+
+[demo.error]
+statement = "The error is small."
+source = "this book"
+at_most = 1e-6
+verdict = "fails"
+reason = "single precision"
+
+[demo.window]
+statement = "The value lies in a window."
+source = "this book"
+between = [1, 2]
+unit = "Lyapunov times"
+
+[demo.exponent]
+statement = "The exponent is right."
+source = "this book"
+value = -0.906
+rel = 0.05
+
+[demo.count]
+statement = "There are as many as counted."
+source = "this book"
+value = 16
+abs = 0
+
+[demo.control]
+statement = "The control fails."
+source = "this book"
+is = false
+"""
+
+
+@pytest.fixture
+def claims(tmp_path, monkeypatch):
+    """A project with its own claims, seen from a folder inside it."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "claims.toml").write_text(CLAIMS, encoding="utf-8")
+    (tmp_path / "chapters").mkdir()
+    monkeypatch.chdir(tmp_path / "chapters")
+    return tmp_path
+
+
+def load(tmp_path, text):
+    path = tmp_path / "claims.toml"
+    path.write_text(text, encoding="utf-8")
+    return load_claims(path)
+
+
+@pytest.mark.parametrize(
+    ("id", "value", "verdict"),
+    [
+        ("demo.rate", 0.95, "holds"),
+        ("demo.rate", 0.9499, "fails"),
+        ("demo.rate", np.float32(1), "holds"),
+        ("demo.rate", np.array(0.96), "holds"),
+        ("demo.error", 1e-6, "holds"),
+        ("demo.error", 2e-6, "fails"),
+        ("demo.window", 1, "holds"),
+        ("demo.window", 2.0001, "fails"),
+        ("demo.exponent", -0.906 * 1.049, "holds"),
+        ("demo.exponent", -0.906 * 1.051, "fails"),
+        ("demo.exponent", 0.906, "fails"),
+        ("demo.count", np.int64(16), "holds"),
+        ("demo.count", 17, "fails"),
+        ("demo.control", False, "holds"),
+        ("demo.control", np.bool_(True), "fails"),
+        ("demo.rate", math.inf, "fails"),
+        ("demo.error", -math.inf, "fails"),
+        ("demo.window", math.nan, "fails"),
+    ],
+)
+def test_verdict(claims, id, value, verdict):
+    assert record(id, value).verdict == verdict
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, np.float32("nan")])
+def test_value_that_is_not_finite_is_null_in_json(claims, value):
+    result = record("demo.rate", value)
+    text = json.dumps(module.asdict(result), allow_nan=False)
+    assert json.loads(text)["value"] is None
+    assert "not finite" in str(result)
+
+
+def test_numpy_values_become_plain_ones(claims):
+    result = record("demo.rate", np.float32(0.5), seeds=np.int64(16), interval=np.array([0.25, 1]))
+    assert (type(result.value), type(result.seeds)) == (float, int)
+    assert result.interval == (0.25, 1.0)
+
+
+def test_unknown_id_names_close_matches(claims):
+    with pytest.raises(ValueError, match=r"no claim 'demo\.rates'; did you mean demo\.rate"):
+        record("demo.rates", 1)
+    with pytest.raises(ValueError, match="no claim has a similar id"):
+        record("something else", 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"value": "0.9"}, "value: demo.rate expects one real number, got '0.9'"),
+        ({"value": True}, "one real number, got True"),
+        ({"value": np.ones(2)}, "one real number"),
+        ({"value": 1j}, "one real number"),
+        ({"value": 1, "interval": (2, 1)}, "interval: expected finite"),
+        ({"value": 1, "interval": (0, math.nan)}, "interval: expected finite"),
+        ({"value": 1, "seeds": 0}, "seeds: expected how many"),
+        ({"value": 1, "seeds": 2.5}, "seeds: expected how many"),
+    ],
+)
+def test_bad_arguments_are_named(claims, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        record("demo.rate", **arguments)
+
+
+def test_truth_claim_wants_a_truth_value(claims):
+    with pytest.raises(ValueError, match="expects True or False, got 1"):
+        record("demo.control", 1)
+
+
+def test_card_escapes_and_says_the_verdict_in_words(claims):
+    html = record("demo.rate", 15 / 16, seeds=16, interval=(0.717, 0.989))._repr_html_()
+    assert "Most networks &lt;see&gt; double." in html
+    assert "✗ fails" in html
+    assert "0.9375 (95 % interval 0.717 to 0.989), 16 seeds" in html
+    assert 'id="claim-demo-rate"' in html
+
+
+def test_expected_failure_gives_its_reason(claims):
+    assert "Fails as stated: single precision" in str(record("demo.error", 1))
+    assert "Expected to fail: single precision" in str(record("demo.error", 0))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"),
+        (16, "16"),
+        (1_000_000, "1,000,000"),
+        (0.93754, "0.9375"),
+        (12345.6, "12,346"),
+        (2.0e6, "2×10⁶"),
+        (1.234e-12, "1.23×10⁻¹²"),
+        (-0.906, "-0.906"),
+        (True, "true"),
+        (None, "not finite"),
+    ],
+)
+def test_numbers_are_written_for_readers(value, text):
+    assert format_number(value) == text
+
+
+def test_criteria_are_written_for_readers(claims):
+    words = {id: claim.words for id, claim in load_claims().items()}
+    assert words == {
+        "demo.rate": "at least 0.95",
+        "demo.error": "at most 1×10⁻⁶",
+        "demo.window": "between 1 and 2 Lyapunov times",
+        "demo.exponent": "-0.906, within 5 %",
+        "demo.count": "16, within 0",
+        "demo.control": "false",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (ENTRY, "exactly one criterion"),
+        (ENTRY + "at_least = 1\nat_most = 2", "exactly one criterion"),
+        (ENTRY + "at_leest = 1", "unknown key"),
+        (ENTRY + "at_least = inf", "finite number"),
+        (ENTRY + "at_least = true", "finite number"),
+        (ENTRY + "at_least = 1\nabs = 1", "other criteria take none"),
+        (ENTRY + "value = 1", "needs one tolerance"),
+        (ENTRY + "value = 1\nabs = 1\nrel = 1", "needs one tolerance"),
+        (ENTRY + "value = 1\nabs = -1", "'abs' must be a number >= 0"),
+        (ENTRY + "between = [2, 1]", "low <= high"),
+        (ENTRY + "between = [1]", "must be \\[low, high\\]"),
+        (ENTRY + 'is = "yes"', "'is' must be true or false"),
+        (ENTRY + 'at_least = 1\nscales = ["huge"]', "'scales' must be a list"),
+        (ENTRY + "at_least = 1\nunit = 1", "'unit' must be a text"),
+        (ENTRY + 'at_least = 1\nverdict = "maybe"', "'verdict' must be"),
+        (ENTRY + 'at_least = 1\nverdict = "fails"', "'reason' must say why"),
+        (ENTRY + 'at_least = 1\nreason = "because"', "'reason' must say why"),
+        ('[demo.rate]\nsource = "x"\nat_least = 1', "'statement' must be a non-empty text"),
+        ("rate = 1", "'rate' is not a table"),
+        ("[demo]\nrate = 1", "expected a table"),
+        ("[demo", "not valid TOML"),
+    ],
+)
+def test_claims_file_is_read_strictly(tmp_path, text, message):
+    with pytest.raises(ValueError, match=message):
+        load(tmp_path, text)
+
+
+def test_the_books_own_claims_are_valid():
+    load_claims(module.Path(__file__).parents[1] / "data" / "claims.toml")
+
+
+def test_tables_say_so_when_nothing_was_built(claims):
+    for table in (module.results_summary, module.results_tables, module.build_table):
+        assert "make book" in repr(table())
+        assert "make book" in table()._repr_html_()

@@ -1,0 +1,1 @@
+"""The book pipeline: execute every chapter once, check it, collect results, render."""

@@ -1,0 +1,231 @@
+"""Execute chapters in parallel, one process each, and keep only what ran well."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import psutil
+from tqdm import tqdm
+
+from tools import check
+from tools.project import BookError, Chapter, Project, write_atomically
+
+UNKNOWN_SECONDS = 30.0  # weight in the progress bar of a chapter that has never run
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much a build may use.
+
+    Attributes
+    ----------
+    processes : int
+        Chapters executed at once.
+    cell, chapter : int
+        Seconds that one cell and one whole chapter may take.
+    """
+
+    processes: int
+    cell: int
+    chapter: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """A chapter to execute, with the weight of each of its code cells in seconds."""
+
+    chapter: Chapter
+    parameters: dict[str, Any]
+    key: str
+    weights: dict[str, float]
+
+
+def execute(
+    project: Project, chapters: list[Chapter], parameters: dict[str, Any], limits: Limits
+) -> list[Chapter]:
+    """Execute those chapters whose last good execution is out of date.
+
+    Parameters
+    ----------
+    project : Project
+        The book.
+    chapters : list of Chapter
+        The chapters that have to be up to date afterwards.
+    parameters : dict
+        The values to run with; every chapter declares all of them. `scale` is one.
+    limits : Limits
+        Processes and time.
+
+    Returns
+    -------
+    list of Chapter
+        The chapters that were executed now. The first chapter that fails raises a
+        `BookError` and stops the others; chapters already finished are kept.
+    """
+    jobs = []
+    for chapter in chapters:
+        key = project.key(chapter, parameters)
+        last = last_good(project, chapter, parameters["scale"])
+        if last is None or last.metadata["mflib"]["key"] != key:
+            jobs.append(Job(chapter, parameters, key, _weights(chapter, last)))
+    # The longest first, so that no process is left with a long chapter at the end.
+    jobs.sort(key=lambda job: -sum(job.weights.values()))
+    if jobs:
+        try:
+            asyncio.run(_execute_all(project, jobs, limits))
+        except BaseExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+    return [job.chapter for job in jobs]
+
+
+def last_good(project: Project, chapter: Chapter, scale: str) -> nbformat.NotebookNode | None:
+    """Return the last good execution of a chapter, out of date or not, or None."""
+    path = project.executed(chapter, scale)
+    return nbformat.read(path, as_version=4) if path.is_file() else None
+
+
+def _weights(chapter: Chapter, last: nbformat.NotebookNode | None) -> dict[str, float]:
+    """Guess the seconds that every code cell will take from the last execution."""
+    cells = [cell.id for cell in chapter.read().cells if cell.cell_type == "code"]
+    seconds = last.metadata.papermill.duration if last else UNKNOWN_SECONDS
+    known = {c.id: c.metadata.papermill.duration for c in last.cells} if last else {}
+    return {id: known.get(id) or seconds / len(cells) for id in cells}
+
+
+async def _execute_all(project: Project, jobs: list[Job], limits: Limits) -> None:
+    total = sum(sum(job.weights.values()) for job in jobs)
+    layout = "{desc} {percentage:3.0f}%|{bar}| {elapsed}, {remaining} left{postfix}"
+    free = asyncio.Semaphore(limits.processes)
+    with tqdm(total=total, desc="chapters", bar_format=layout, smoothing=0, disable=None) as bar:
+        running: dict[str, None] = {}
+
+        async def one(job: Job) -> None:
+            async with free:
+                running[job.chapter.name] = None
+                await _execute_one(project, job, limits, bar)
+                del running[job.chapter.name]
+
+        async def tick() -> None:
+            while True:
+                bar.set_postfix_str(", ".join(running))
+                await asyncio.sleep(1)
+
+        ticking = asyncio.create_task(tick())
+        try:
+            async with asyncio.TaskGroup() as group:
+                for job in jobs:
+                    group.create_task(one(job))
+        finally:
+            ticking.cancel()
+
+
+async def _execute_one(project: Project, job: Job, limits: Limits, bar: tqdm) -> None:
+    """Execute one chapter into a temporary folder, check it, and move it into place."""
+    target = project.executed(job.chapter, job.parameters["scale"])
+    with tempfile.TemporaryDirectory() as folder, open(f"{folder}/log", "w+b") as log:
+        output = Path(folder) / "executed.ipynb"
+        declared = job.chapter.parameters()
+        order = {
+            "source": str(job.chapter.source),
+            "output": str(output),
+            "folder": str(job.chapter.source.parent),
+            # A value equal to the declared one would only repeat the parameters cell.
+            "parameters": {k: v for k, v in job.parameters.items() if declared[k] != v},
+            "cell_timeout": limits.cell,
+        }
+        worker = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tools.worker"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=log,
+            limit=2**24,  # a traceback is one line of the event stream
+            cwd=Path(__file__).parents[1],
+            env=_environment(project),
+            start_new_session=True,  # Ctrl-C reaches this process only, which stops the workers
+        )
+        cell = None
+        try:
+            async with asyncio.timeout(limits.chapter):
+                worker.stdin.write(json.dumps(order).encode() + b"\n")
+                failure = {"reason": "its process died"}
+                async for line in worker.stdout:
+                    event = json.loads(line)
+                    if event["event"] == "failed":
+                        failure = event
+                    elif event["event"] == "started":
+                        cell = event["cell"]
+                    else:
+                        bar.update(job.weights.get(event["cell"], 0))
+                await worker.wait()
+        except TimeoutError:
+            failure = {"reason": f"the chapter ran longer than {limits.chapter} s"}
+        finally:
+            await _stop(worker)
+        if worker.returncode != 0:
+            log.seek(0)
+            tail = b"".join(log.readlines()[-15:]).decode(errors="replace")
+            details = failure.get("traceback") or tail
+            raise BookError(_describe(job.chapter, cell, failure["reason"], details))
+        notebook = nbformat.read(output, as_version=4)
+    notebook.metadata.papermill.input_path = f"{job.chapter.page}.ipynb"
+    del notebook.metadata.papermill["output_path"]
+    notebook.metadata["mflib"] = {"key": job.key, "parameters": job.parameters}
+    verify(project, job.chapter, notebook, job.parameters["scale"])
+    write_atomically(target, nbformat.writes(notebook))
+    bar.write(f"  {job.chapter.name}: {notebook.metadata.papermill.duration:.1f} s")
+
+
+def verify(project: Project, chapter: Chapter, notebook: nbformat.NotebookNode, scale: str) -> None:
+    """Raise if an executed notebook breaks a rule of the book."""
+    if problems := check.executed(project, chapter, notebook, scale):
+        lines = "\n  ".join(problems)
+        raise BookError(f"{chapter.page}.ipynb ran, but it breaks the book's rules:\n  {lines}")
+
+
+async def _stop(worker: asyncio.subprocess.Process) -> None:
+    """End a worker and its kernel: ask by closing its input, insist after five seconds."""
+    if worker.returncode is not None:
+        return
+    try:
+        family = psutil.Process(worker.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        family = []
+    worker.stdin.close()
+    try:
+        await asyncio.wait_for(worker.wait(), 5)
+    except TimeoutError:
+        worker.kill()
+        await worker.wait()
+    for process in psutil.wait_procs(family, timeout=0)[1]:
+        process.send_signal(signal.SIGKILL)
+
+
+def _environment(project: Project) -> dict[str, str]:
+    """Return the environment of a worker and its kernel."""
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONNOUSERSITE": "1"}
+    environment.pop("MPLBACKEND", None)
+    # Start-up files in a reader's own IPython profile must not change the book.
+    environment["IPYTHONDIR"] = str(project.build / "ipython")
+    return environment
+
+
+def _describe(chapter: Chapter, cell_id: str | None, reason: str, details: str) -> str:
+    """Say which chapter failed, in which cell, and why."""
+    cells = chapter.read().cells
+    for number, cell in enumerate(cells, 1):
+        if cell.id == cell_id:
+            source = "\n".join(f"    {line}" for line in cell.source.splitlines())
+            where = f"in cell {number} of {len(cells)}:\n\n{source}\n"
+            break
+    else:
+        where = "before its first cell ran"
+    return f"{chapter.page}.ipynb failed {where}\n{reason}\n\n{details}".rstrip()

@@ -1,0 +1,175 @@
+"""The book as it stands on disk: its chapters, their parameters, and where things go."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import yaml
+
+from mflib.record import Claim, load_claims
+
+
+class BookError(ValueError):
+    """Something about the book that its author has to mend; the message says what."""
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A notebook named in `_toc.yml`.
+
+    Attributes
+    ----------
+    page : str
+        Path below the root without suffix, as `_toc.yml` writes it.
+    source : Path
+        The notebook file.
+    """
+
+    page: str
+    source: Path
+
+    @property
+    def name(self) -> str:
+        """The file's stem, by which claims and the command line call the chapter."""
+        return self.source.stem
+
+    @property
+    def is_back_matter(self) -> bool:
+        """Whether the chapter reports on the others, and so has to run after them."""
+        return "back" in Path(self.page).parts[:-1]
+
+    def read(self) -> nbformat.NotebookNode:
+        """Return the notebook's source; its cells need ids, as nbformat 4.5 gives them."""
+        notebook = nbformat.read(self.source, as_version=4)
+        if notebook.nbformat_minor < 5:
+            found = f"{notebook.nbformat}.{notebook.nbformat_minor}"
+            raise BookError(f"{self.page}.ipynb: expected nbformat 4.5 or later, got {found}")
+        return notebook
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the declared parameters: the literals of the one `parameters` cell."""
+        cells = [c for c in self.read().cells if "parameters" in c.metadata.get("tags", [])]
+        where = f"{self.page}.ipynb"
+        if len(cells) != 1:
+            raise BookError(f'{where}: expected exactly one "parameters" cell, got {len(cells)}')
+        try:
+            statements = ast.parse(cells[0].source).body
+            return {s.targets[0].id: ast.literal_eval(s.value) for s in statements}
+        except (SyntaxError, ValueError, AttributeError) as error:
+            raise BookError(
+                f'{where}: the "parameters" cell may hold only plain assignments of literals, '
+                f'such as scale = "quick"; got\n{cells[0].source}'
+            ) from error
+
+
+@dataclass(frozen=True)
+class Project:
+    """A book rooted at a folder with `_toc.yml`."""
+
+    root: Path
+    chapters: tuple[Chapter, ...]
+    claims: dict[str, Claim]
+
+    @classmethod
+    def open(cls, root: str | Path) -> Project:
+        """Read `_toc.yml` and the claims; a page that does not exist is an error."""
+        root = Path(root).resolve()
+        toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
+        chapters = []
+        for page in pages(toc):
+            if (root / f"{page}.ipynb").is_file():
+                chapters.append(Chapter(page, root / f"{page}.ipynb"))
+            elif not (root / f"{page}.md").is_file():
+                raise BookError(f"_toc.yml: there is no {page}.ipynb and no {page}.md")
+        names = [chapter.name for chapter in chapters]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise BookError(f"_toc.yml: more than one notebook is called {', '.join(twice)}")
+        try:
+            claims = load_claims(root / "data" / "claims.toml")
+        except ValueError as error:
+            raise BookError(str(error)) from error
+        return cls(root, tuple(chapters), claims)
+
+    @property
+    def build(self) -> Path:
+        """The folder for everything that is made and may be thrown away."""
+        return self.root / "_build"
+
+    def chapter(self, name: str) -> Chapter:
+        """Return the chapter of that name."""
+        for chapter in self.chapters:
+            if chapter.name == name:
+                return chapter
+        known = ", ".join(chapter.name for chapter in self.chapters)
+        raise BookError(f"there is no chapter {name!r}; the chapters are: {known}")
+
+    def executed(self, chapter: Chapter, scale: str) -> Path:
+        """Return where the executed notebook of a chapter belongs."""
+        return self.build / "executed" / scale / f"{chapter.page}.ipynb"
+
+    def claims_of(self, chapter: Chapter) -> dict[str, Claim]:
+        """Return the claims that a chapter has to measure at some scale."""
+        return {id: claim for id, claim in self.claims.items() if claim.chapter == chapter.name}
+
+    def key(self, chapter: Chapter, parameters: dict[str, Any]) -> str:
+        """Return the hash of everything that the outputs of a chapter depend on.
+
+        Parameters
+        ----------
+        chapter : Chapter
+            The chapter.
+        parameters : dict
+            The values it will run with.
+        """
+        cells = [(c.cell_type, c.source, c.metadata) for c in chapter.read().cells]
+        claims = [repr(claim) for claim in self.claims_of(chapter).values()]
+        stated = [cells, claims, parameters, sys.version_info[:2]]
+        digest = hashlib.sha256(json.dumps(stated, sort_keys=True).encode())
+        inputs = [*self.root.glob("mflib/**/*.py"), self.root / "requirements.txt"]
+        inputs += [path for path in self.root.glob("data/**/*") if path.name != "claims.toml"]
+        if chapter.is_back_matter:
+            inputs += [self.build / "results.json", self.build / "build.json"]
+        for path in sorted(path for path in inputs if path.is_file()):
+            state = path.stat()
+            content = _file_digest(path, state.st_mtime_ns, state.st_size)
+            digest.update(f"\n{path.relative_to(self.root).as_posix()} {content}".encode())
+        return digest.hexdigest()
+
+
+@functools.cache
+def _file_digest(path: Path, modified: int, size: int) -> str:
+    """Hash a file, once for all chapters as long as it does not change."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def pages(node: Any) -> Iterator[str]:
+    """Yield every page that a table of contents names, in reading order."""
+    if isinstance(node, list):
+        for item in node:
+            yield from pages(item)
+    elif isinstance(node, dict):
+        for key in ("root", "file"):
+            if key in node:
+                yield node[key]
+        for key in ("parts", "subtrees", "chapters", "sections", "entries"):
+            yield from pages(node.get(key))
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file so that it is never seen half-written; same text, same file."""
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)

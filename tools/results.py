@@ -1,0 +1,106 @@
+"""Collect what the chapters measured and how long they took, for readers and for tests."""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from mflib.record import Claim, Record
+from tools import check
+from tools.execute import last_good
+from tools.project import Chapter, Project, write_atomically
+
+PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "matplotlib", "jupyter-book", "mflib")
+
+
+def collect(project: Project, scale: str) -> list[dict[str, Any]]:
+    """Return every claim of the book with what was measured, in reading order.
+
+    A claim that no executed chapter has recorded is listed as not attempted.
+    """
+    records = {}
+    for chapter in project.chapters:
+        if notebook := last_good(project, chapter, scale):
+            records.update({record["id"]: record for record in check.records(notebook)})
+    order = [chapter.name for chapter in project.chapters]
+    claims = sorted(
+        project.claims.values(),
+        key=lambda claim: order.index(claim.chapter) if claim.chapter in order else len(order),
+    )
+    return [
+        {
+            **(records.get(claim.id) or asdict(_not_attempted(claim, scale))),
+            "chapter": claim.chapter,
+            "scale": scale,
+        }
+        for claim in claims
+    ]
+
+
+def write(project: Project, scale: str) -> list[dict[str, Any]]:
+    """Write `_build/results.json` and `_build/build.json`; return the results.
+
+    Both name only what the chapters before the back matter did, and change only when one of
+    them has run again: the back matter is executed after them and depends on both files.
+    """
+    results = collect(project, scale)
+    chapters = [chapter for chapter in project.chapters if not chapter.is_back_matter]
+    build = {
+        "scale": scale,
+        "chapters": [entry for c in chapters if (entry := _execution(project, c, scale))],
+        "versions": {"python": platform.python_version(), **_versions()},
+        "platform": f"{platform.system()} {platform.machine()}",
+    }
+    for name, content in (("results.json", results), ("build.json", build)):
+        text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
+        write_atomically(project.build / name, text + "\n")
+    return results
+
+
+def _not_attempted(claim: Claim, scale: str) -> Record:
+    note = None if scale in claim.scales else f"Measured only at scale {claim.scales[0]}."
+    return Record(
+        id=claim.id,
+        statement=claim.statement,
+        source=claim.source,
+        value=None,
+        unit=claim.unit,
+        interval=None,
+        seeds=None,
+        criterion=claim.words,
+        verdict="not attempted",
+        expected=claim.verdict,
+        reason=claim.reason,
+        note=note,
+    )
+
+
+def _execution(project: Project, chapter: Chapter, scale: str) -> dict[str, Any] | None:
+    """Describe the last good execution of a chapter."""
+    notebook = last_good(project, chapter, scale)
+    if notebook is None:
+        return None
+    heading = next(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    return {
+        "name": chapter.name,
+        "title": heading.splitlines()[0].lstrip("# "),
+        "page": chapter.page,
+        "scale": scale,
+        "cells": sum(cell.cell_type == "code" for cell in notebook.cells),
+        "seconds": round(notebook.metadata.papermill.duration, 1),
+        "executed": notebook.metadata.papermill.end_time[:19].replace("T", " "),
+        "key": notebook.metadata["mflib"]["key"],
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
