@@ -105,7 +105,7 @@ def draw_task(axes: Axes, task: Circle) -> None:
     """The orbit a task asks for, as a broad pale line with an arrow for its direction."""
     colour, _ = ATTRACTORS[task.name]
     orbit = task.trajectory(200, task.period / 199)
-    axes.plot(*orbit.T, color=colour, linewidth=7, alpha=0.18, solid_capstyle="round")
+    axes.plot(*orbit.T, color=colour, linewidth=7, alpha=0.3, solid_capstyle="round")
     # opposite directions get their arrows at opposite places, or two circles would share one
     start, end = task.trajectory(2, 0.05, phase=np.pi / 4 if task.omega > 0 else -3 * np.pi / 4)
     axes.annotate(
