@@ -7,8 +7,6 @@ import re
 import sys
 from pathlib import Path
 
-import nbformat
-
 from tools.execute import last_good
 from tools.project import BookError, Project
 
@@ -21,7 +19,7 @@ def take(root: str | Path, scale: str = "quick") -> list[Path]:
     notebook = last_good(project, project.chapter("welcome"), scale)
     if notebook is None:
         raise BookError("the Welcome page has not been executed; run `make book` first")
-    text = nbformat.writes(notebook)
+    text = str([cell.get("outputs") for cell in notebook.cells])
     found = re.findall(r"data:image/webp;base64,([A-Za-z0-9+/=]+)", text)
     if len(found) != len(PICTURES):
         raise BookError(f"welcome: expected {len(PICTURES)} WebP pictures, got {len(found)}")
