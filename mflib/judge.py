@@ -242,22 +242,25 @@ def judge(
     steps = round(PERIODS * max(task.period for task in tasks) / dt)
     cue = np.concatenate([cues(task, cue_length, dt, cues_per_task) for task in tasks])
     first = free_run(network, warm_up(network, cue), steps)
-    state = np.nan_to_num(first.state.numpy(), posinf=0, neginf=0)
-    rms = np.sqrt(np.mean(state**2, axis=1, keepdims=True))
-    kick = KICK * rms * np.random.default_rng(seed).normal(size=state.shape)
-    second = free_run(network, state + kick, steps)
+    settled = first.state.numpy()
+    alive = np.all(np.isfinite(settled), axis=1)
+    settled[~alive] = 0  # a run that diverged cannot be kicked: it has diverged in the second too
+    rms = np.sqrt(np.mean(settled**2, axis=1, keepdims=True))
+    kick = KICK * rms * np.random.default_rng(seed).normal(size=settled.shape)
+    second = free_run(network, settled + kick, steps).outputs.numpy()
+    second[~alive] = np.nan
 
     def verdicts(judge_orbit, outputs):
-        runs = outputs.numpy().reshape(len(tasks), cues_per_task, steps, -1)
+        runs = outputs.reshape(len(tasks), cues_per_task, steps, -1)
         return {
             task.name: [judge_orbit(run, task, dt) for run in of_task]
             for task, of_task in zip(tasks, runs, strict=True)
         }
 
     return Judgement(
-        strict=verdicts(strict, first.outputs),
-        recovered=verdicts(strict, second.outputs),
-        historical=verdicts(historical, first.outputs),
+        strict=verdicts(strict, first.outputs.numpy()),
+        recovered=verdicts(strict, second),
+        historical=verdicts(historical, first.outputs.numpy()),
     )
 
 

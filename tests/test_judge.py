@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from mflib.judge import Judgement, Verdict, historical, judge, strict, wilson
-from mflib.networks import LSTM
+from mflib.networks import LSTM, Network
 from mflib.tasks import Circle, seeing_double
 
 DT = 0.1
@@ -123,6 +124,34 @@ def test_an_untrained_network_is_judged_not_crashed():
     assert not judgement.historically_multifunctional
     assert not judgement.passed("A")
     assert {name: len(v) for name, v in judgement.recovered.items()} == {"A": 3, "B": 3}
+
+
+class Spiral(Network):
+    """A network that is its own last input, turned and stretched: it leaves all bounds."""
+
+    stretch: float
+    inputs = outputs = state_dim = property(lambda self: 2)
+    dtype = property(lambda self: tf.float32)
+
+    def initial_state(self, batch):
+        return tf.zeros((batch, 2))
+
+    def step(self, state, u):
+        turn = [[np.cos(DT), np.sin(DT)], [-np.sin(DT), np.cos(DT)]]
+        return self.stretch * u @ tf.constant(turn, tf.float32)
+
+    def readout(self, state):
+        return state
+
+
+def test_a_network_that_diverges_is_judged_not_crashed():
+    tasks = seeing_double(0.0)[:1]
+    assert judge(Spiral(1.0), tasks, DT, cues_per_task=2).strict["A"][0].passed
+    judgement = judge(Spiral(1.5), tasks, DT, cues_per_task=2)
+    for verdicts in (judgement.strict, judgement.recovered, judgement.historical):
+        assert {verdict.reason for verdict in verdicts["A"]} == {"diverged"}
+    assert not judgement.multifunctional
+    assert not judgement.historically_multifunctional
 
 
 def test_every_cue_counts():
