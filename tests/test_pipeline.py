@@ -172,7 +172,7 @@ def test_failure_stops_the_others_and_leaves_no_kernel(book):
     ("limits", "reason"),
     [
         (Limits(1, cell=1, chapter=60), "the cell ran longer than 1 s"),
-        (Limits(1, cell=60, chapter=3), "the chapter ran longer than 3 s"),
+        (Limits(1, cell=60, chapter=12), "the chapter ran longer than 12 s"),
     ],
 )
 def test_timeout(book, limits, reason):
