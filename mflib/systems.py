@@ -5,9 +5,10 @@ citations are in ``data/systems.toml``. :func:`trajectory` is the reference, one
 digits or more a step; :func:`ensemble` is fast, many orbits at once, for questions about where
 orbits go and not about where exactly they are.
 
-Error of :func:`ensemble`: one step of the natural ``dt`` is wrong by less than a hundred-thousandth
-of the attractor's size in every system here, and by a millionth in most. A limit cycle or fixed point keeps the error small;
-chaos multiplies it, like any other, by :math:`e^{\lambda_1 t}`.
+Error of :func:`ensemble`: one step of the natural ``dt`` is wrong by less than a
+hundred-thousandth of the attractor's size in every system here, in most by less than a
+millionth. A limit cycle or fixed point keeps the error small; chaos multiplies it, like any
+other, by :math:`e^{\lambda_1 t}`.
 """
 
 from __future__ import annotations
