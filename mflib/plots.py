@@ -20,6 +20,7 @@ import numpy as np
 from IPython.display import Markdown
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from mflib.tasks import Circle
@@ -85,16 +86,18 @@ def source(function) -> Markdown:
     return Markdown(f"```python\n{code}```")
 
 
-def plane(axes: Axes, reach: float, title: str = "", centre: float = 0.0) -> Axes:
+def plane(axes: Axes, reach: float, title: str = "") -> Axes:
     """Prepare axes for orbits in the plane: equal scales, ``reach`` to each side."""
     axes.set(
         aspect="equal",
-        xlim=(centre - reach, centre + reach),
+        xlim=(-reach, reach),
         ylim=(-reach, reach),
         xlabel="$x$",
         ylabel="$y$",
         title=title,
     )
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     return axes
 
 
@@ -102,8 +105,9 @@ def draw_task(axes: Axes, task: Circle) -> None:
     """The orbit a task asks for, as a broad pale line with an arrow for its direction."""
     colour, _ = ATTRACTORS[task.name]
     orbit = task.trajectory(200, task.period / 199)
-    axes.plot(*orbit.T, color=colour, linewidth=7, alpha=0.18, solid_capstyle="round")
-    start, end = task.trajectory(2, 0.05, phase=np.pi / 4)
+    axes.plot(*orbit.T, color=colour, linewidth=7, alpha=0.3, solid_capstyle="round")
+    # opposite directions get their arrows at opposite places, or two circles would share one
+    start, end = task.trajectory(2, 0.05, phase=np.pi / 4 if task.omega > 0 else -3 * np.pi / 4)
     axes.annotate(
         "",
         xy=end,
@@ -147,10 +151,10 @@ class Movie:
             return f"data:image/webp;base64,{base64.b64encode(content).decode()}"
 
         return (
-            '<picture class="animation">'
+            '<figure class="animation"><picture>'
             f'<source srcset="{uri(self.still)}" media="(prefers-reduced-motion: reduce)">'
             f'<img src="{uri(self.animation)}" alt="{self.alt}" width="{self.width}">'
-            "</picture>"
+            "</picture></figure>"
         )
 
 

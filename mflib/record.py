@@ -331,8 +331,8 @@ def _show(result: Record) -> None:
 # --- words and numbers ----------------------------------------------------------------
 
 
-def format_number(value: float | bool | None) -> str:
-    """Write a number with the digits a reader needs: four, or all of an integer."""
+def format_number(value: float | bool | None, digits: int = 4) -> str:
+    """Write a number with the digits a reader needs, or all digits of an integer."""
     if value is None:
         return "not finite"
     if isinstance(value, bool):
@@ -340,7 +340,7 @@ def format_number(value: float | bool | None) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if value == 0 or 1e-3 <= abs(value) < 1e4:
-        return f"{value:.4g}"
+        return f"{value:.{digits}g}"
     if 1e4 <= abs(value) < 1e6:
         return f"{value:,.0f}"
     mantissa, exponent = f"{value:.2e}".split("e")
@@ -351,7 +351,7 @@ def measured(item: Mapping[str, Any]) -> str:
     """Write the measured value of a record with unit, interval and number of seeds."""
     text = _with_unit(format_number(item["value"]), item["unit"])
     if item["interval"]:
-        low, high = map(format_number, item["interval"])
+        low, high = (format_number(end, digits=3) for end in item["interval"])
         text += f" (95 % interval {low} to {high})"
     if item["seeds"]:
         text += f", {item['seeds']} seed{'s' if item['seeds'] > 1 else ''}"

@@ -14,7 +14,7 @@ PROJECT = Project.open(ROOT)
 NOTEBOOKS = sorted(
     path for path in ROOT.glob("chapters/**/*.ipynb") if ".ipynb_checkpoints" not in path.parts
 )
-LONGEST_CELL, LONGEST_FUNCTION = 20, 8
+LONGEST_CELL, LONGEST_FUNCTION = 24, 8
 MACHINE_PATH = re.compile(r"/home/|/Users/|/root/|/tmp/|/mnt/|\b[A-Z]:\\")
 
 

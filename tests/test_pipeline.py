@@ -1,5 +1,6 @@
 """The book pipeline, on tiny books made here: it stops when it must and never runs twice."""
 
+import base64
 import json
 import os
 import re
@@ -17,6 +18,7 @@ from mflib.record import METADATA_KEY
 from tools import book as command
 from tools import check, results
 from tools.execute import Limits, execute, last_good
+from tools.picture import take
 from tools.project import BookError, Project
 
 ROOT = Path(__file__).parents[1]
@@ -124,6 +126,22 @@ def test_a_clean_notebook_is_kept_and_carries_its_record(book):
     assert [record["value"] for record in check.records(notebook)] == [1]
     assert str(book.root) not in nbformat.writes(notebook)
     assert len(notebook.cells[3].outputs) == 1, "the returned record must not be shown again"
+
+
+def test_the_readme_takes_its_pictures_from_the_welcome_page(book):
+    pictures = [base64.b64encode(content).decode() for content in (b"a still", b"a movie")]
+    html = "".join(f'<img alt="x" src="data:image/webp;base64,{data}">' for data in pictures)
+    book.chapter("welcome", f"from IPython.display import HTML\n\nHTML({html!r})")
+    with pytest.raises(BookError, match="run `make book` first"):
+        take(book.root)
+    book.run()
+    (book.root / "_static").mkdir()
+    still, movie = take(book.root)
+    assert (still.read_bytes(), movie.read_bytes()) == (b"a still", b"a movie")
+    book.chapter("welcome", "1")
+    book.run()
+    with pytest.raises(BookError, match="expected 2 WebP pictures, got 0"):
+        take(book.root)
 
 
 def test_broken_chapter_is_named_with_cell_and_traceback(book):
