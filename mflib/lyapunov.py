@@ -35,8 +35,8 @@ DISCARD = 0.2
 """Share of the segments at the beginning in which the frame finds its directions."""
 BLOCKS = 40
 """At least so many blocks are drawn from in a bootstrap."""
-SPREAD = 1e-6
-"""Members start so far, relative to the attractor's size, from one orbit."""
+SPREAD = 1e-4
+"""Members start so far, relative to the attractor's size, from one orbit, and then part."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -255,7 +255,8 @@ def spectrum(
     """Lyapunov exponents of a flow or map, averaged over one attractor.
 
     State and tangent vectors are moved together, by the Runge–Kutta method or by the map, on
-    many trajectories at once. They start along one orbit, so that all are on its attractor.
+    many trajectories at once. They start beside points of one orbit, so that all are on its
+    attractor, and part for a transient before anything is measured.
 
     Parameters
     ----------
@@ -316,27 +317,29 @@ def spectrum(
     families = [len(value) for value in system.parameters.values() if np.ndim(value)]
     if families:
         members = families[0]
-        run = ensemble(system, np.tile(start, (members, 1)), int(np.ceil(wait / dt)), dt)
-        if run.diverged.any():
-            raise ValueError(
-                f"initial: got {start.tolist()}, from where {run.diverged.sum()} of {members} "
-                "orbits escape, expected an initial condition with bounded orbits"
-            )
-        state = run.points[:, -1]
+        state = np.tile(start, (members, 1))
     else:
-        spacing = max(system.dt, wait / members)
-        if system.kind == "map":
-            spacing = 1
-        elif system.forcing is not None:
-            spacing = system.forcing
-        accurate = {"rtol": 1e-8} if system.kind == "flow" else {}
-        # points `spacing` apart; of a map, neighbours on the orbit part fast or do not matter
-        state = trajectory(system, members, spacing, start, transient=wait, **accurate)
+        spacing = max(system.forcing or system.dt, wait / members)
+        if system.forcing is not None:
+            spacing = round(spacing / system.forcing) * system.forcing
+        if system.kind == "flow":
+            state = trajectory(system, members, spacing, start, transient=wait, rtol=1e-8)
+        else:
+            state = trajectory(system, members, initial=start, transient=wait)
         size = max(float(np.max(np.abs(state - state.mean(axis=0)))), 1e-6)
         state = state + SPREAD * size * np.random.default_rng(seed).normal(size=state.shape)
+    settle = int(np.ceil(wait / dt))
+    if system.forcing is not None:
+        settle = round(wait / system.forcing) * round(system.forcing / dt)
+    run = ensemble(system, state, settle, dt)
+    if run.diverged.any():
+        raise ValueError(
+            f"initial: got {start.tolist()}, from where {run.diverged.sum()} of {members} orbits "
+            "escape, expected an initial condition with bounded orbits"
+        )
     return propagate(
-        _advance(system, dt, segment, wait),
-        state,
+        _advance(system, dt, segment, settle * dt),
+        run.points[:, -1],
         segments=max(5, round(steps / members / segment)),
         time=segment * dt,
         count=count,
