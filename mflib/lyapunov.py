@@ -256,7 +256,8 @@ def spectrum(
 
     State and tangent vectors are moved together, by the Runge–Kutta method or by the map, on
     many trajectories at once. They start beside points of one orbit, so that all are on its
-    attractor, and part for a transient before anything is measured.
+    attractor, and part for a transient before anything is measured (of a map, they are pieces
+    of one orbit).
 
     Parameters
     ----------
@@ -315,22 +316,22 @@ def spectrum(
     if system.forcing is not None:  # all members see the forcing in the same phase
         wait = np.ceil(wait / system.forcing) * system.forcing
     families = [len(value) for value in system.parameters.values() if np.ndim(value)]
+    members = families[0] if families else members
+    each = max(5 * segment, steps // members)
+    settle = int(np.ceil(wait / dt))
     if families:
-        members = families[0]
         state = np.tile(start, (members, 1))
+    elif system.kind == "map":  # one orbit, cut into pieces
+        state = trajectory(system, members * each, initial=start, transient=wait)[::each]
+        settle = 0
     else:
-        spacing = max(system.forcing or system.dt, wait / members)
+        spacing = max(system.dt, wait / members)
         if system.forcing is not None:
-            spacing = round(spacing / system.forcing) * system.forcing
-        if system.kind == "flow":
-            state = trajectory(system, members, spacing, start, transient=wait, rtol=1e-8)
-        else:
-            state = trajectory(system, members, initial=start, transient=wait)
+            spacing = max(1, round(spacing / system.forcing)) * system.forcing
+            settle = round(wait / system.forcing) * round(system.forcing / dt)
+        state = trajectory(system, members, spacing, start, transient=wait, rtol=1e-8)
         size = max(float(np.max(np.abs(state - state.mean(axis=0)))), 1e-6)
         state = state + SPREAD * size * np.random.default_rng(seed).normal(size=state.shape)
-    settle = int(np.ceil(wait / dt))
-    if system.forcing is not None:
-        settle = round(wait / system.forcing) * round(system.forcing / dt)
     run = ensemble(system, state, settle, dt)
     if run.diverged.any():
         raise ValueError(
@@ -340,7 +341,7 @@ def spectrum(
     return propagate(
         _advance(system, dt, segment, settle * dt),
         run.points[:, -1],
-        segments=max(5, round(steps / members / segment)),
+        segments=each // segment,
         time=segment * dt,
         count=count,
         forced=system.forcing is not None,

@@ -25,7 +25,7 @@ CASES = [
 @pytest.mark.parametrize(("name", "reference"), CASES)
 def test_reference_values_within_error_bars_and_the_identity(name, reference):
     s = system(name, **reference["parameters"])
-    steps = STEPS * (3 if name in ("chua", "thomas") else 1)  # they mix slowly
+    steps = STEPS * (2 if name in ("chua", "thomas") else 1)  # they mix slowly
     found = spectrum(s, steps=steps, initial=reference["initial"], members=32)
     assert found.identity_error < 1e-3
     half = np.diff(found.intervals)[:, 0] / 2
