@@ -458,7 +458,7 @@ def from_series(points, dt: float, *, horizon: float | None = None) -> float:
     Returns
     -------
     float
-        Per unit of time; 0 if distances do not grow.
+        Per unit of time; 0 if distances do not grow by a factor e.
 
     References
     ----------
@@ -497,6 +497,8 @@ def from_series(points, dt: float, *, horizon: float | None = None) -> float:
     if horizon is None:
         rise = curve.max() - curve[0]
         end = int(np.argmax(curve >= curve[0] + 0.8 * rise)) + 1
+        if rise < 1:  # neighbours stay together, on a cycle or torus
+            return 0.0
         curve = curve[: max(end, 3)]
     slope = np.polyfit(dt * np.arange(len(curve)), curve, 1)[0]
     return max(float(slope), 0.0)

@@ -212,7 +212,7 @@ def aizawa(t, state, *, a, b, c, d, e, f):
     return (
         (z - b) * x - d * y,
         d * x + (z - b) * y,
-        c + a * z - z**3 / 3 - (x * x + y * y) * (1 + e * z) + f * z * x**3,
+        c + a * z - z * z * z / 3 - (x * x + y * y) * (1 + e * z) + f * z * x * x * x,
     )
 
 
@@ -224,7 +224,7 @@ def aizawa_partials(t, state, *, a, b, c, d, e, f):
         (
             -2 * x * (1 + e * z) + 3 * f * z * x * x,
             -2 * y * (1 + e * z),
-            a - z * z - e * (x * x + y * y) + f * x**3,
+            a - z * z - e * (x * x + y * y) + f * x * x * x,
         ),
     )
 
@@ -278,7 +278,7 @@ nested_cycles, nested_cycles_partials = _planar(
 
 def double_well(t, state, *, delta, alpha, beta):
     x, v = state
-    return v, -delta * v - alpha * x - beta * x**3
+    return v, -delta * v - alpha * x - beta * x * x * x
 
 
 def double_well_partials(t, state, *, delta, alpha, beta):
