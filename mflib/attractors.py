@@ -349,8 +349,18 @@ def sliced_wasserstein(
     axes = np.random.default_rng(seed).normal(size=(directions, first.shape[1]))
     axes /= np.linalg.norm(axes, axis=1, keepdims=True)
     levels = (np.arange(quantiles) + 0.5) / quantiles
-    a, b = (np.quantile(axes @ points.T, levels, axis=-1) for points in (first, second))
+    a, b = (_quantiles(axes @ points.T, levels) for points in (first, second))
     return float(np.mean(np.abs(a - b)))
+
+
+def _quantiles(values, levels):
+    """Quantiles along the last axis. NumPy's own take many times longer for many levels."""
+    values = np.sort(values, axis=-1)
+    places = levels * (values.shape[-1] - 1)
+    below = places.astype(int)
+    above = np.minimum(below + 1, values.shape[-1] - 1)
+    share = places - below
+    return (1 - share) * values[:, below] + share * values[:, above]
 
 
 def hausdorff(first, second) -> float:
