@@ -207,10 +207,10 @@ def test_hausdorff():
 
 def test_identity_of_chaotic_attractors():
     kinds = {name: system(name) for name in ("lorenz", "halvorsen", "rossler", "chen")}
-    templates = {name: on_attractor(s, 8 * s.dt, 3000) for name, s in kinds.items()}
+    templates = {name: on_attractor(s, 8 * s.dt, 1500) for name, s in kinds.items()}
     for name, s in kinds.items():
         start = trajectory(s, 1, initial=s.initial, transient=2 * s.transient + 77)[0]
-        other = trajectory(s, 3000, 8 * s.dt, initial=start, rtol=1e-8)
+        other = trajectory(s, 1500, 8 * s.dt, initial=start, rtol=1e-8)
         assert identify(other, templates).name == name
     assert identify(templates["lorenz"] + 30, templates).name is None
 
