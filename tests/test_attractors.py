@@ -373,11 +373,3 @@ AT = {"time": 5}
 def test_refusals(call, message):
     with np.errstate(invalid="ignore"), pytest.raises(ValueError, match=message):
         call()
-
-
-def test_docstrings_are_true():
-    import doctest
-
-    import mflib.attractors as module
-
-    assert doctest.testmod(module).failed == 0

@@ -259,11 +259,3 @@ def array(*shape):
 def test_refusals(call, message):
     with pytest.raises(ValueError, match=message):
         call()
-
-
-def test_docstrings_are_true():
-    import doctest
-
-    import mflib.lyapunov as module
-
-    assert doctest.testmod(module).failed == 0

@@ -234,11 +234,3 @@ def test_every_entry_has_code_and_nothing_else():
     for name in _catalogue():
         assert callable(getattr(module, name))
         assert callable(getattr(module, f"{name}_partials"))
-
-
-def test_docstrings_are_true():
-    import doctest
-
-    import mflib.systems as module
-
-    assert doctest.testmod(module).failed == 0
