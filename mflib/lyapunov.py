@@ -322,6 +322,7 @@ def spectrum(
     if families:
         state = np.tile(start, (members, 1))
     elif system.kind == "map":  # one orbit, cut into pieces
+        each = each // 30 * 30 + 1  # on a short cycle, pieces begin at each of its points in turn
         state = trajectory(system, members * each, initial=start, transient=wait)[::each]
         settle = 0
     else:

@@ -26,7 +26,8 @@ CASES = [
 def test_reference_values_within_error_bars_and_the_identity(name, reference):
     s = system(name, **reference["parameters"])
     steps = STEPS * (2 if name in ("chua", "thomas") else 1)  # they mix slowly
-    found = spectrum(s, steps=steps, initial=reference["initial"], members=32)
+    wait = min(s.transient, 150)
+    found = spectrum(s, steps=steps, initial=reference["initial"], members=32, transient=wait)
     assert found.identity_error < 1e-3
     half = np.diff(found.intervals)[:, 0] / 2
     # twice the 95 % interval, because there are a hundred; and the last digit of the reference
