@@ -12,9 +12,11 @@ __all__ = [
     "attractors",
     "closed_loop",
     "judge",
+    "lyapunov",
     "networks",
     "plots",
     "record",
+    "systems",
     "tasks",
     "training",
 ]

@@ -1,12 +1,708 @@
-"""What tells attractors apart."""
+"""What attracts, what kind of attractor it is, and what tells attractors apart.
+
+Fixed points and their eigenvalues; the kind of behaviour a trajectory shows; distances between
+attractors, and the name of the one a trajectory is on; basins of attraction.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
 import numpy as np
 
-__all__ = ["separating_direction"]
+from mflib.judge import wilson
+from mflib.systems import System, _count, _one_system, _step, ensemble
+
+__all__ = [
+    "Basins",
+    "Behaviour",
+    "FixedPoint",
+    "Identity",
+    "Share",
+    "basin_fractions",
+    "basins",
+    "classify",
+    "destinations",
+    "fixed_points",
+    "hausdorff",
+    "identify",
+    "peaks",
+    "separating_direction",
+    "sliced_wasserstein",
+]
 
 SHRINKAGE = 1e-6
+STILL = 1e-3
+"""A trajectory that moves less, relative to its scale, is at a fixed point."""
+CLOSED = 5e-3
+"""An orbit that comes back to itself so closely, relative to its size, is periodic."""
+REJECT = 0.25
+"""A trajectory further from all templates, relative to their size, is on none of them."""
+NONE, DIVERGED = -1, -2
+"""Labels of orbits that end on none of the attractors given, or leave all bounds."""
+
+
+# --- fixed points --------------------------------------------------------------------------
+
+
+class FixedPoint(NamedTuple):
+    """Where a flow or map stands still.
+
+    Attributes
+    ----------
+    point : numpy.ndarray, shape (dim,)
+    eigenvalues : numpy.ndarray of complex, shape (dim,)
+        Of the Jacobian; real parts (of a map, moduli) fall.
+    kind : str
+        ``"stable"``, ``"unstable"`` or ``"saddle"``, then ``"node"``, or ``"focus"`` if
+        eigenvalues are complex; ``"not hyperbolic"`` if linearisation does not decide.
+    """
+
+    point: np.ndarray
+    eigenvalues: np.ndarray
+    kind: str
+
+    @property
+    def stable(self) -> bool:
+        """Whether all neighbours return."""
+        return self.kind.startswith("stable")
+
+
+def fixed_points(system: System, guesses) -> list[FixedPoint]:
+    """Fixed points of a flow or map that Newton's method reaches from the guesses.
+
+    Parameters
+    ----------
+    system : System
+        Without forcing.
+    guesses : array_like, shape (guesses, dim)
+        A grid, say. There is no promise that all fixed points are found.
+
+    Returns
+    -------
+    list of FixedPoint
+        Each once, sorted by coordinates.
+
+    Examples
+    --------
+    >>> from mflib.systems import system
+    >>> for found in fixed_points(system("lorenz"), [[0, 0, 0], [9, 9, 25], [-9, -9, 25]]):
+    ...     print(found.point.round(3) + 0.0, found.kind)
+    [-8.485 -8.485 27.   ] saddle focus
+    [0. 0. 0.] saddle node
+    [ 8.485  8.485 27.   ] saddle focus
+    """
+    from scipy.optimize import root
+
+    _one_system(system)
+    if system.forcing is not None:
+        raise ValueError(
+            f"system: got {system.name}, which is forced, expected one without forcing"
+        )
+    guesses = _points("guesses", guesses, dim=system.dim)
+    drift = np.eye(system.dim) if system.kind == "map" else np.zeros((system.dim, system.dim))
+    found = []
+    for guess in guesses:
+        solution = root(
+            lambda x: system.rhs(0, x) - drift @ x,
+            guess,
+            jac=lambda x: system.jacobian(0, x) - drift,
+            tol=1e-13,
+        )
+        point = solution.x
+        size = 1 + np.linalg.norm(point)
+        still = np.linalg.norm(system.rhs(0, point) - drift @ point) < 1e-9 * size
+        if still and all(np.linalg.norm(point - other) > 1e-6 * size for other in found):
+            found.append(point)
+    found.sort(key=lambda point: tuple(point.round(6) + 0.0))
+    return [_fixed_point(system, point) for point in found]
+
+
+def _fixed_point(system, point):
+    eigenvalues = np.linalg.eigvals(system.jacobian(0, point)).astype(complex)
+    if system.kind == "map":
+        growth = np.log(np.maximum(np.abs(eigenvalues), 1e-300))
+    else:
+        growth = eigenvalues.real
+    order = np.argsort(-growth, kind="stable")
+    eigenvalues, growth = eigenvalues[order], growth[order]
+    if np.any(np.abs(growth) < 1e-9):
+        kind = "not hyperbolic"
+    else:
+        kind = "stable" if growth[0] < 0 else "unstable" if growth[-1] > 0 else "saddle"
+        kind += " focus" if np.any(np.abs(eigenvalues.imag) > 1e-12) else " node"
+    return FixedPoint(point, eigenvalues, kind)
+
+
+# --- one trajectory ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """What a trajectory does in the end.
+
+    Attributes
+    ----------
+    kind : str
+        ``"diverged"``, ``"fixed point"``, ``"limit cycle"``, ``"chaos"`` or
+        ``"torus or undecided"``.
+    period : float or None
+        Of a limit cycle, in units of time (of a map, iterations).
+    exponent : float or None
+        Largest Lyapunov exponent, where it decided.
+    """
+
+    kind: str
+    period: float | None = None
+    exponent: float | None = None
+
+
+def classify(
+    points,
+    dt: float,
+    *,
+    scale: float | None = None,
+    exponent: float | None = None,
+    discrete: bool = False,
+    escape: float = 1e6,
+) -> Behaviour:
+    """Say what kind of attractor a trajectory has reached.
+
+    Asked in this order, of the second half of the trajectory:
+
+    1. diverged: is any value, from the beginning on, infinite, NaN or beyond ``escape``?
+    2. fixed point: does every coordinate stay within a thousandth of ``scale``?
+    3. limit cycle: is there a time, at most half of what is looked at, after which the
+       *whole* stretch repeats itself to half a per cent of its size (root mean square)?
+    4. chaos: do neighbours part exponentially, by at least a factor e within the stretch?
+    5. Otherwise a torus, or too short a trajectory to tell.
+
+    Parameters
+    ----------
+    points : array_like, shape (steps, dim)
+        At least 100 steps, in the whole space (a projection may cross itself and is still
+        classified, but a fold may look closed).
+    dt : float
+        Time between points; a limit cycle should have 20 or more in a period.
+    scale : float, optional
+        Size of a coordinate that counts as large; by default the largest range of a
+        coordinate over the whole trajectory.
+    exponent : float, optional
+        Largest Lyapunov exponent, if it is known; by default
+        :func:`mflib.lyapunov.from_series` estimates it.
+    discrete : bool
+        Whether the points are iterates of a map, which has nothing between them.
+    escape : float
+
+    Returns
+    -------
+    Behaviour
+
+    Examples
+    --------
+    >>> from mflib.systems import system, trajectory
+    >>> orbit = trajectory(system("van_der_pol"), 4000, dt=0.05)
+    >>> behaviour = classify(orbit, dt=0.05)
+    >>> behaviour.kind, round(behaviour.period, 3)
+    ('limit cycle', 6.663)
+    """
+    from mflib.lyapunov import from_series
+
+    points = np.asarray(points, dtype=float)
+    if points.ndim != 2 or len(points) < 100 or points.shape[1] < 1:
+        raise ValueError(
+            f"points: got shape {points.shape}, expected (steps, dim) with at least 100 steps"
+        )
+    if not (np.isfinite(dt) and dt > 0):
+        raise ValueError(f"dt: got {dt}, expected a positive time")
+    if scale is not None and not (np.isfinite(scale) and scale > 0):
+        raise ValueError(f"scale: got {scale}, expected a positive number")
+    if not np.all(np.abs(points) < escape):
+        return Behaviour("diverged")
+    tail = points[len(points) // 2 :]
+    largest = np.max(np.ptp(points, axis=0)) if scale is None else scale
+    moved = np.max(np.ptp(tail, axis=0))
+    if moved <= max(STILL * largest, 1e-9 * (1 + np.max(np.abs(tail)))):
+        return Behaviour("fixed point")
+    period = _iterations(tail) if discrete else _period(tail, dt)
+    if period is not None:
+        return Behaviour("limit cycle", period=period * dt if discrete else period)
+    if exponent is None:
+        try:
+            exponent = from_series(tail, dt)
+        except ValueError:  # too short
+            exponent = 0.0
+    chaotic = exponent * len(tail) * dt > 1
+    return Behaviour("chaos" if chaotic else "torus or undecided", exponent=float(exponent))
+
+
+def _iterations(tail):
+    size = np.linalg.norm(np.ptp(tail, axis=0))
+    for p in range(1, len(tail) // 2 + 1):
+        if np.max(np.linalg.norm(tail[p:] - tail[:-p], axis=1)) < CLOSED * size:
+            return p
+    return None
+
+
+def _period(tail, dt):
+    """Time after which the curve through the points repeats itself, or None."""
+    from scipy.interpolate import CubicSpline
+
+    time = dt * np.arange(len(tail))
+    curve = CubicSpline(time, tail)
+    size = np.linalg.norm(np.ptp(tail, axis=0))
+    speed = np.linalg.norm(curve(time, 1), axis=1)
+    early = speed[: len(tail) // 4]
+    first = int(np.argmin(np.abs(early - np.median(early))))  # neither at rest nor in a jump
+    origin, velocity = tail[first], curve(time[first], 1)
+    section = CubicSpline(time[first:], (tail[first:] - origin) @ velocity)
+    crossings = section.roots(extrapolate=False)
+    crossings = crossings[(section(crossings, 1) > 0) & (crossings > time[first] + dt / 2)]
+    gaps = np.linalg.norm(curve(crossings) - origin, axis=1)
+    for crossing in crossings[gaps < CLOSED * size]:
+        period = crossing - time[first]
+        if period > time[-1] / 2:
+            return None
+        # the crossing nearest to as many periods on as there are: the longer, the more exact
+        laps = int((time[-1] - time[first]) / period)
+        last = crossings[np.argmin(np.abs(crossings - time[first] - laps * period))]
+        if abs(last - time[first] - laps * period) < 0.05 * period:
+            period = (last - time[first]) / laps
+        earlier = time[time + period <= time[-1]]
+        shift = np.linalg.norm(curve(earlier + period) - curve(earlier), axis=1)
+        if np.sqrt(np.mean(shift**2)) < CLOSED * size:
+            return float(period)
+    return None
+
+
+def peaks(values, dt: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    """Local maxima of a series, between samples: the top of a parabola through three of them.
+
+    Successive maxima of Lorenz' z, one against the next, are almost on one curve.
+
+    Parameters
+    ----------
+    values : array_like, shape (steps,)
+    dt : float
+        Time between samples.
+
+    Returns
+    -------
+    times, heights : numpy.ndarray, shape (maxima,)
+
+    Examples
+    --------
+    >>> times, heights = peaks(np.cos(0.1 * np.arange(100) - 1), dt=0.1)
+    >>> times.round(3), heights.round(3)
+    (array([1.   , 7.283]), array([1., 1.]))
+    """
+    from scipy.signal import argrelmax
+
+    values = np.asarray(values, dtype=float)
+    if values.ndim != 1 or len(values) < 3 or not np.all(np.isfinite(values)):
+        raise ValueError(f"values: got shape {values.shape}, expected (steps,), 3 or more, finite")
+    top = argrelmax(values)[0]
+    before, at, after = values[top - 1], values[top], values[top + 1]
+    offset = (before - after) / (2 * (before - 2 * at + after))
+    return dt * (top + offset), at - (before - after) * offset / 4
+
+
+# --- two sets of points --------------------------------------------------------------------
+
+
+def sliced_wasserstein(
+    first, second, *, directions: int = 200, quantiles: int = 1000, seed: int = 0
+) -> float:
+    """How far the mass of one cloud of points has to be moved to make the other.
+
+    The mean, over random directions, of the first Wasserstein distance of the projections.
+
+    Parameters
+    ----------
+    first, second : array_like, shape (points, dim)
+        Not necessarily as many.
+    directions : int
+    quantiles : int
+        At which the projections are compared.
+    seed : int
+        Of the directions.
+
+    Returns
+    -------
+    float
+        In the units of the points. Two samples of one attractor are not at distance 0: compare
+        with that floor.
+
+    Examples
+    --------
+    In one dimension it is the Wasserstein distance itself: a shift by 2 costs 2.
+
+    >>> x = np.random.default_rng(0).normal(size=(1000, 1))
+    >>> round(sliced_wasserstein(x, x + 2), 6)
+    2.0
+    """
+    first, second = _points("first", first), _points("second", second)
+    _points("second", second, dim=first.shape[1])
+    directions, quantiles = _count("directions", directions), _count("quantiles", quantiles)
+    axes = np.random.default_rng(seed).normal(size=(directions, first.shape[1]))
+    axes /= np.linalg.norm(axes, axis=1, keepdims=True)
+    levels = (np.arange(quantiles) + 0.5) / quantiles
+    a, b = (_quantiles(axes @ points.T, levels) for points in (first, second))
+    return float(np.mean(np.abs(a - b)))
+
+
+def _quantiles(values, levels):
+    """Quantiles along the last axis. NumPy's own take many times longer for many levels."""
+    values = np.sort(values, axis=-1)
+    places = levels * (values.shape[-1] - 1)
+    below = places.astype(int)
+    above = np.minimum(below + 1, values.shape[-1] - 1)
+    share = places - below
+    return (1 - share) * values[:, below] + share * values[:, above]
+
+
+def hausdorff(first, second) -> float:
+    """Largest distance from a point of either set to the other set.
+
+    Parameters
+    ----------
+    first, second : array_like, shape (points, dim)
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> hausdorff([[0, 0], [1, 0]], [[0, 0], [4, 0]])
+    3.0
+    """
+    from scipy.spatial.distance import directed_hausdorff
+
+    first = _points("first", first)
+    second = _points("second", second, dim=first.shape[1])
+    return max(directed_hausdorff(a, b)[0] for a, b in ((first, second), (second, first)))
+
+
+class Identity(NamedTuple):
+    """Which attractor a trajectory is on.
+
+    Attributes
+    ----------
+    name : str or None
+        None if it is too far from every template.
+    distances : dict of str to float
+        Sliced Wasserstein distance to each, relative to the size of the templates.
+    """
+
+    name: str | None
+    distances: Mapping[str, float]
+
+
+def identify(
+    points, templates: Mapping, *, dt: float | None = None, reject: float = REJECT
+) -> Identity:
+    """Name the attractor a trajectory is on: the nearest template, or none.
+
+    Parameters
+    ----------
+    points : array_like, shape (steps, dim)
+        Values that are not finite are on no attractor.
+    templates : mapping of str to array_like, shape (any, dim)
+        A trajectory on each attractor. Location and scale count; standardise all of them
+        together or not at all.
+    dt : float, optional
+        Time between points, the same everywhere. If it is given velocities are compared too.
+        Two orbits that run along the same curve in opposite directions differ in nothing else.
+    reject : float
+        Largest relative distance to still be named.
+
+    Returns
+    -------
+    Identity
+
+    Examples
+    --------
+    >>> from mflib.tasks import seeing_double
+    >>> a, b = seeing_double(0.0)
+    >>> templates = {task.name: task.trajectory(630, 0.1) for task in (a, b)}
+    >>> identify(b.trajectory(300, 0.1, phase=1), templates, dt=0.1).name
+    'B'
+    """
+    if not templates:
+        raise ValueError("templates: got none, expected one or more")
+    templates = {str(name): np.asarray(cloud, dtype=float) for name, cloud in templates.items()}
+    dim = next(iter(templates.values())).shape[-1]
+    least = 1 if dt is None else 3
+    for name, cloud in templates.items():
+        templates[name] = _points(f"templates[{name!r}]", cloud, dim=dim, least=least)
+    points = np.asarray(points, dtype=float)
+    if not np.all(np.isfinite(points)):
+        return Identity(None, dict.fromkeys(templates, np.inf))
+    points = _points("points", points, dim=dim, least=least)
+    size = _size(np.concatenate(list(templates.values())))
+    if dt is not None:
+        if not (np.isfinite(dt) and dt > 0):
+            raise ValueError(f"dt: got {dt}, expected a positive time")
+        velocities = np.concatenate([np.gradient(c, dt, axis=0) for c in templates.values()])
+        factor = size / max(_size(velocities), 1e-300)
+
+        def moving(cloud):
+            return np.hstack([cloud, factor * np.gradient(cloud, dt, axis=0)])
+
+        templates = {name: moving(cloud) for name, cloud in templates.items()}
+        points = moving(points)
+    distances = {
+        name: sliced_wasserstein(points, cloud) / size for name, cloud in templates.items()
+    }
+    nearest = min(distances, key=distances.get)
+    return Identity(nearest if distances[nearest] <= reject else None, distances)
+
+
+def _size(points):
+    """Root mean square distance from the centre; 1 for a single point."""
+    return float(np.sqrt(np.sum(np.var(points, axis=0)))) or 1.0
+
+
+# --- basins --------------------------------------------------------------------------------
+
+
+class Share(NamedTuple):
+    """A share of initial conditions, with its 95 % Wilson interval."""
+
+    share: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, eq=False)
+class Basins:
+    """Where the initial conditions of a grid end.
+
+    Attributes
+    ----------
+    labels : numpy.ndarray of int, shape (len(y), len(x))
+        Index into ``names``; -1 for none of the attractors, -2 for orbits that diverged.
+    names : tuple of str
+    x, y : numpy.ndarray
+        Values of the two coordinates.
+    """
+
+    labels: np.ndarray
+    names: tuple[str, ...]
+    x: np.ndarray
+    y: np.ndarray
+
+    @property
+    def fractions(self) -> dict[str, Share]:
+        """Share of the grid in each basin; the intervals hold for a random sample as large."""
+        return _shares(self.labels, self.names)
+
+
+def destinations(
+    system: System,
+    attractors: Mapping,
+    initial,
+    *,
+    time: float,
+    dt: float | None = None,
+    samples: int = 16,
+    tolerance: float = 0.05,
+) -> np.ndarray:
+    """On which attractor each initial condition ends.
+
+    The last tenth of every orbit is sampled; it is on the attractor to which all samples are
+    nearest, if all are near.
+
+    Parameters
+    ----------
+    system : System
+        A forced flow is looked at once a period of the forcing.
+    attractors : mapping of str to array_like, shape (any, dim)
+        Points that lie densely on each (of a forced flow, at whole periods).
+    initial : array_like, shape (members, dim)
+    time : float
+        How long to wait (of a map, iterations).
+    dt : float, optional
+        Step of the fixed-step integrator; by default the system's natural step.
+    samples : int
+    tolerance : float
+        How near is near, relative to the size of all attractors together.
+
+    Returns
+    -------
+    numpy.ndarray of int, shape (members,)
+        Index of the attractor; -1 for none of them, -2 for orbits that diverged.
+
+    Examples
+    --------
+    >>> from mflib.systems import system
+    >>> wells = {"left": [[-(10**0.5), 0]], "right": [[10**0.5, 0]]}
+    >>> destinations(system("double_well"), wells, [[1, 0], [-1, 0], [0, 1]], time=50)
+    array([1, 0, 1])
+    """
+    from scipy.spatial import cKDTree
+
+    if not attractors:
+        raise ValueError("attractors: got none, expected one or more")
+    clouds = [
+        _points(f"attractors[{name!r}]", cloud, dim=system.dim)
+        for name, cloud in attractors.items()
+    ]
+    dt = _step(system, dt)
+    if not (np.isfinite(time) and time >= dt):
+        raise ValueError(f"time: got {time}, expected a time of at least one step, {dt}")
+    samples = _count("samples", samples)
+    if not tolerance > 0:
+        raise ValueError(f"tolerance: got {tolerance}, expected a positive number")
+    steps = int(np.ceil(time / dt))
+    if system.forcing is not None:
+        every = round(system.forcing / dt)
+        if abs(every * dt - system.forcing) > 1e-9 * system.forcing:
+            raise ValueError(f"dt: got {dt}, expected a whole part of {system.forcing}")
+        steps = max(1, round(steps / every)) * every
+        samples = max(1, min(samples, steps // (10 * every)))
+    else:
+        every = max(1, steps // (10 * samples))
+        samples = min(samples, steps // every)
+    run = ensemble(system, initial, steps, dt, keep=samples, every=every)
+    size = _size(np.concatenate(clouds))
+    labels = np.full(len(run.points), DIVERGED)
+    ends = run.points[~run.diverged]
+    if len(ends):
+        flat = ends.reshape(-1, system.dim)
+        limit = tolerance * size
+        furthest = np.stack(
+            [
+                cKDTree(cloud)
+                .query(flat, distance_upper_bound=2 * limit)[0]
+                .reshape(len(ends), -1)
+                .max(axis=1)
+                for cloud in clouds
+            ]
+        )
+        near = furthest.min(axis=0) <= limit
+        labels[~run.diverged] = np.where(near, furthest.argmin(axis=0), NONE)
+    return labels
+
+
+def basins(
+    system: System, attractors: Mapping, x, y, *, plane=None, axes=(0, 1), **options
+) -> Basins:
+    """Basins of attraction on a grid of initial conditions.
+
+    Parameters
+    ----------
+    system : System
+    attractors : mapping of str to array_like
+        See :func:`destinations`, also for the further options, of which ``time`` is needed.
+    x, y : array_like
+        Values of the two coordinates ``axes``.
+    plane : array_like, shape (dim,), optional
+        Values of the other coordinates; by default 0.
+    axes : tuple of int
+        Which coordinates vary.
+
+    Returns
+    -------
+    Basins
+
+    Examples
+    --------
+    >>> from mflib.systems import system
+    >>> t = np.linspace(0, 2 * np.pi, 200)
+    >>> circle = np.stack([np.cos(t), np.sin(t)], axis=-1)
+    >>> cycles = {"inner": circle, "outer": 3 * circle}
+    >>> found = basins(
+    ...     system("nested_cycles"), cycles, x=[0.5, 1.99, 2.01, 3.5], y=[0.0], time=20
+    ... )
+    >>> found.labels
+    array([[0, 0, 1, 1]])
+    """
+    x, y = (np.asarray(values, dtype=float) for values in (x, y))
+    for name, values in (("x", x), ("y", y)):
+        if values.ndim != 1 or len(values) == 0 or not np.all(np.isfinite(values)):
+            raise ValueError(f"{name}: got shape {values.shape}, expected (values,), finite")
+    plane = np.zeros(system.dim) if plane is None else np.asarray(plane, dtype=float)
+    if plane.shape != (system.dim,) or not np.all(np.isfinite(plane)):
+        raise ValueError(f"plane: got {plane}, expected {system.dim} finite numbers")
+    if len(set(axes)) != 2 or not set(axes) <= set(range(system.dim)):
+        raise ValueError(f"axes: got {axes}, expected two different ones below {system.dim}")
+    grid = np.tile(plane, (len(y), len(x), 1))
+    grid[..., axes[0]], grid[..., axes[1]] = np.meshgrid(x, y)
+    labels = destinations(system, attractors, grid.reshape(-1, system.dim), **options)
+    return Basins(labels.reshape(len(y), len(x)), tuple(attractors), x, y)
+
+
+def basin_fractions(
+    system: System, attractors: Mapping, low, high, *, count: int = 1000, seed: int = 0, **options
+) -> dict[str, Share]:
+    """Share of a box from which orbits end on each attractor, from random initial conditions.
+
+    Parameters
+    ----------
+    system : System
+    attractors : mapping of str to array_like
+        See :func:`destinations`, also for the further options, of which ``time`` is needed.
+    low, high : array_like, shape (dim,)
+        Corners of the box.
+    count : int
+        Initial conditions, drawn uniformly.
+    seed : int
+
+    Returns
+    -------
+    dict of str to Share
+        Of every attractor; and of ``"none of them"`` and ``"diverged"``, if there are any.
+
+    Examples
+    --------
+    >>> from mflib.systems import system
+    >>> wells = {"left": [[-(10**0.5), 0]], "right": [[10**0.5, 0]]}
+    >>> shares = basin_fractions(
+    ...     system("double_well"), wells, [-4, -2.5], [4, 2.5], count=400, seed=1, time=60
+    ... )
+    >>> shares["left"].low < 0.5 < shares["left"].high
+    True
+    """
+    low, high = (np.asarray(corner, dtype=float) for corner in (low, high))
+    for name, corner in (("low", low), ("high", high)):
+        if corner.shape != (system.dim,) or not np.all(np.isfinite(corner)):
+            raise ValueError(f"{name}: got {corner}, expected {system.dim} finite numbers")
+    if np.any(low > high):
+        raise ValueError(f"low: got {low}, expected not above high, {high}")
+    count = _count("count", count)
+    initial = np.random.default_rng(seed).uniform(low, high, (count, system.dim))
+    return _shares(destinations(system, attractors, initial, **options), tuple(attractors))
+
+
+def _shares(labels, names):
+    def share(label):
+        hits = int(np.sum(labels == label))
+        return Share(hits / labels.size, *wilson(hits, labels.size))
+
+    shares = {name: share(index) for index, name in enumerate(names)}
+    for name, label in (("none of them", NONE), ("diverged", DIVERGED)):
+        if np.any(labels == label):
+            shares[name] = share(label)
+    return shares
+
+
+def _points(name, points, dim=None, least=1):
+    points = np.asarray(points, dtype=float)
+    if points.ndim != 2 or len(points) < least or (dim is not None and points.shape[1] != dim):
+        raise ValueError(
+            f"{name}: got shape {points.shape}, expected (points, {dim or 'dim'}) with {least} "
+            "or more points"
+        )
+    if not np.all(np.isfinite(points)):
+        raise ValueError(f"{name}: got values that are not finite, expected finite numbers")
+    return points
+
+
+# --- directions ----------------------------------------------------------------------------
 
 
 def separating_direction(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -1,0 +1,709 @@
+r"""How fast neighbours part: Lyapunov spectra, dimension, Floquet exponents, Feigenbaum's number.
+
+:func:`propagate` is the method, for whatever can move a state together with a frame of tangent
+vectors: it re-orthonormalises the frame after every segment and averages the logarithms of
+the stretching. :func:`spectrum` feeds it the flows and maps of :mod:`mflib.systems`; a
+network's closed loop is fed to it in the same way.
+
+A spectrum can be checked without any literature. The sum of all exponents is the mean trace of
+the Jacobian (of a map, the mean :math:`\log|\det J|`), and that is measured along the same
+trajectories.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from mflib.systems import System, _count, _initial, _one_system, _step, ensemble, trajectory
+
+__all__ = [
+    "Cycle",
+    "Spectrum",
+    "cycle",
+    "from_series",
+    "kaplan_yorke",
+    "propagate",
+    "spectrum",
+    "superstable",
+]
+
+DISCARD = 0.2
+"""Share of the segments at the beginning in which the frame finds its directions."""
+BLOCKS = 40
+"""At least so many blocks are drawn from in a bootstrap."""
+SPREAD = 1e-4
+"""Members start so far, relative to the attractor's size, from one orbit, and then part."""
+
+
+@dataclass(frozen=True, eq=False)
+class Spectrum:
+    """Lyapunov exponents, per unit of time, with what is needed to trust them.
+
+    Attributes
+    ----------
+    exponents : numpy.ndarray, shape (count,)
+        In falling order, up to the error.
+    intervals : numpy.ndarray, shape (count, 2)
+        95 % intervals by a bootstrap over blocks of the trajectories.
+    members : numpy.ndarray, shape (members, count)
+        The exponents of each trajectory on its own.
+    volume : float
+        Mean rate at which the logarithm of phase-space volume grows along the same
+        trajectories: trace or log |det| of the Jacobian. NaN if it was not measured.
+    time : float
+        Over which was averaged, all trajectories together.
+    dim : int
+        Of the state; the spectrum is complete if there are as many exponents.
+    forced : bool
+        Whether there is a forcing in time. Its phase adds an exponent 0, which is not listed.
+    """
+
+    exponents: np.ndarray
+    intervals: np.ndarray
+    members: np.ndarray
+    volume: float
+    time: float
+    dim: int
+    forced: bool = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether all exponents are there."""
+        return len(self.exponents) == self.dim
+
+    @property
+    def identity_error(self) -> float:
+        """Relative difference of the sum of all exponents and ``volume``."""
+        if not self.complete:
+            raise ValueError(f"spectrum: got {len(self.exponents)} exponents, expected {self.dim}")
+        return abs(float(np.sum(self.exponents)) - self.volume) / abs(self.volume)
+
+    @property
+    def dimension(self) -> float:
+        """Kaplan–Yorke dimension, of a forced flow with the phase.
+
+        A sum of exponents counts as zero within the half width of the first exponents'
+        intervals.
+        """
+        exponents = np.sort(np.append(self.exponents, [0.0] * self.forced))[::-1]
+        error = float(np.max(np.diff(self.intervals[:2], axis=1))) / 2
+        tolerance = max(1e-3 * abs(exponents[0]), error if np.isfinite(error) else 0.0)
+        return kaplan_yorke(exponents, tolerance)
+
+
+def kaplan_yorke(exponents, tolerance: float | None = None) -> float:
+    r"""Kaplan–Yorke dimension of an attractor.
+
+    .. math:: D = j + \frac{\lambda_1 + \dots + \lambda_j}{|\lambda_{j+1}|}
+
+    with the largest :math:`j` for which the sum is not negative.
+
+    Parameters
+    ----------
+    exponents : array_like, shape (count,)
+        In falling order.
+    tolerance : float, optional
+        A sum that is negative by no more counts as zero: the exponent 0 of a flow is measured
+        with an error of either sign. By default a thousandth of the first exponent's size.
+
+    Returns
+    -------
+    float
+        The number of exponents if no sum is negative.
+
+    Examples
+    --------
+    >>> round(kaplan_yorke([0.9056, -0.00001, -14.5723]), 3)
+    2.062
+    >>> kaplan_yorke([-0.0000001, -2], tolerance=1e-5), kaplan_yorke([-0.5, -0.5])
+    (1.0, 0.0)
+    """
+    exponents = np.asarray(exponents, dtype=float)
+    if exponents.ndim != 1 or len(exponents) == 0 or not np.all(np.isfinite(exponents)):
+        raise ValueError(f"exponents: got {exponents}, expected a list of finite numbers")
+    if tolerance is None:
+        tolerance = 1e-3 * abs(exponents[0])
+    if not tolerance >= 0:
+        raise ValueError(f"tolerance: got {tolerance}, expected a number that is not negative")
+    if np.any(np.diff(exponents) > 2 * tolerance):
+        raise ValueError(f"exponents: got {exponents}, expected falling order")
+    sums = np.cumsum(exponents)
+    j = int(np.max(np.flatnonzero(sums >= -tolerance), initial=-1)) + 1
+    if j in (0, len(exponents)):
+        return float(j)
+    return j + max(float(sums[j - 1]), 0.0) / abs(float(exponents[j]))
+
+
+def propagate(
+    advance: Callable,
+    state: np.ndarray,
+    *,
+    segments: int,
+    time: float = 1.0,
+    count: int | None = None,
+    forced: bool = False,
+    seed: int = 0,
+) -> Spectrum:
+    """Lyapunov exponents of anything that moves a state and tangent vectors along.
+
+    Benettin's method: a frame of orthonormal tangent vectors is carried along for a segment,
+    made orthonormal again (Gram–Schmidt), and the logarithms of the lengths are averaged. The
+    first fifth of the segments is left out.
+
+    Parameters
+    ----------
+    advance : callable
+        ``advance(state, frame)`` returns ``(state, frame, volume)`` a segment later: the
+        state ``(members, dim)``, the frame ``(members, dim, count)`` multiplied by the
+        Jacobian of the segment, and the logarithm of the factor by which a small volume has
+        grown, ``(members,)``, or None. Several steps a segment save time; too many, and the
+        vectors of the frame become parallel.
+    state : array_like, shape (members, dim)
+        On the attractor.
+    segments : int
+        How many, at least 5.
+    time : float
+        Units of time a segment takes.
+    count : int, optional
+        How many exponents; by default all.
+    forced : bool
+        See :class:`Spectrum`.
+    seed : int
+        Of the first frame and of the bootstrap.
+
+    Returns
+    -------
+    Spectrum
+
+    Raises
+    ------
+    ValueError
+        If an argument does not fit, or the state leaves all bounds.
+
+    References
+    ----------
+    Benettin, Galgani, Giorgilli and Strelcyn (1980), Meccanica 15, 9-20 and 21-30.
+
+    Examples
+    --------
+    A linear map stretches by its eigenvalues.
+
+    >>> matrix = np.array([[2.0, 1.0], [0.0, 0.5]])
+    >>> def advance(state, frame):
+    ...     return state @ matrix.T * 0, matrix @ frame, np.zeros(len(state))
+    >>> found = propagate(advance, np.zeros((1, 2)), segments=1000)
+    >>> found.exponents.round(3)
+    array([ 0.693, -0.693])
+    """
+    state = np.asarray(state)
+    if state.ndim != 2 or state.size == 0 or not np.all(np.isfinite(state)):
+        raise ValueError(f"state: got shape {state.shape}, expected (members, dim), finite")
+    segments = _count("segments", segments, least=5)
+    members, dim = state.shape
+    count = dim if count is None else _count("count", count)
+    if count > dim:
+        raise ValueError(f"count: got {count}, expected at most {dim}, the dimension of the state")
+    if not (np.isfinite(time) and time > 0):
+        raise ValueError(f"time: got {time}, expected a positive time")
+    rng = np.random.default_rng(seed)
+    frame = rng.normal(size=(members, dim, count))
+    frame, _ = _orthonormal(frame)
+    skip = int(DISCARD * segments)
+    logarithms = np.empty((segments, members, count))
+    volumes = np.full((segments, members), np.nan)
+    for n in range(segments):
+        with np.errstate(over="ignore", invalid="ignore"):
+            state, frame, volume = advance(state, frame)
+        if not np.all(np.isfinite(state)):
+            raise ValueError(
+                f"state: got one whose orbit left all bounds after {(n + 1) * time:.6g} units of "
+                "time, expected states with bounded orbits"
+            )
+        frame, lengths = _orthonormal(np.asarray(frame))
+        with np.errstate(divide="ignore"):
+            logarithms[n] = np.log(lengths)
+        if volume is not None:
+            volumes[n] = volume
+    rates = logarithms[skip:] / time
+    return Spectrum(
+        exponents=rates.mean(axis=(0, 1)),
+        intervals=_bootstrap(rates, rng),
+        members=rates.mean(axis=0),
+        volume=float(volumes[skip:].mean() / time),
+        time=(segments - skip) * members * time,
+        dim=dim,
+        forced=forced,
+    )
+
+
+def spectrum(
+    system: System,
+    *,
+    steps: int = 1_000_000,
+    dt: float | None = None,
+    count: int | None = None,
+    initial=None,
+    transient: float | None = None,
+    members: int | None = None,
+    segment: int | None = None,
+    seed: int = 0,
+) -> Spectrum:
+    """Lyapunov exponents of a flow or map, averaged over one attractor.
+
+    State and tangent vectors are moved together, by the Runge–Kutta method or by the map, on
+    many trajectories at once. They start beside points of one orbit, so that all are on its
+    attractor, and part for a transient before anything is measured (of a map, they are pieces
+    of one orbit).
+
+    Parameters
+    ----------
+    system : System
+        If a parameter is an array, each of its values gets a trajectory of its own, and
+        ``members`` of the result lists their exponents.
+    steps : int
+        Of all members together; so the time averaged over is about ``0.8 * steps * dt``.
+    dt : float, optional
+        By default the system's natural step.
+    count : int, optional
+        How many exponents; by default all.
+    initial : array_like, shape (dim,), optional
+        By default the system's own.
+    transient : float, optional
+        Time to reach the attractor; by default the system's own.
+    members : int, optional
+        Trajectories. With more it is faster, but each must last long enough for the tangent
+        vectors to find their directions: many times 1 / (gap between exponents). By default
+        at most 128, and so few that each lasts as long as the transient.
+    segment : int, optional
+        Steps between orthonormalisations; by default 10 for a flow and 1 for a map.
+    seed : int
+
+    Returns
+    -------
+    Spectrum
+
+    Raises
+    ------
+    ValueError
+        If an argument does not fit, or the orbit escapes.
+
+    Examples
+    --------
+    >>> from mflib.systems import system
+    >>> found = spectrum(system("henon"), steps=100_000)
+    >>> found.exponents.round(2)
+    array([ 0.42, -1.62])
+    >>> bool(np.isclose(found.exponents.sum(), np.log(0.3)))
+    True
+    """
+    dt = _step(system, dt)
+    steps = _count("steps", steps)
+    segment = (
+        (10 if system.kind == "flow" else 1) if segment is None else _count("segment", segment)
+    )
+    start = system.initial if initial is None else initial
+    start = _initial(system, start, ndim=1)
+    wait = system.transient if transient is None else transient
+    if not (np.isfinite(wait) and wait >= 0):
+        raise ValueError(f"transient: got {wait}, expected a time that is not negative")
+    if members is None:
+        members = int(np.clip(steps * dt / max(wait, dt), 8, 128))
+    members = _count("members", members)
+    if system.forcing is not None:  # all members see the forcing in the same phase
+        wait = np.ceil(wait / system.forcing) * system.forcing
+    families = [len(value) for value in system.parameters.values() if np.ndim(value)]
+    members = families[0] if families else members
+    each = max(5 * segment, steps // members)
+    settle = int(np.ceil(wait / dt))
+    if families:
+        state = np.tile(start, (members, 1))
+    elif system.kind == "map":  # one orbit, cut into pieces
+        each = each // 30 * 30 + 1  # on a short cycle, pieces begin at each of its points in turn
+        state = trajectory(system, members * each, initial=start, transient=wait)[::each]
+        settle = 0
+    else:
+        spacing = max(system.dt, wait / members)
+        if system.forcing is not None:
+            spacing = max(1, round(spacing / system.forcing)) * system.forcing
+            settle = round(wait / system.forcing) * round(system.forcing / dt)
+        state = trajectory(system, members, spacing, start, transient=wait, rtol=1e-8)
+        size = max(float(np.max(np.abs(state - state.mean(axis=0)))), 1e-6)
+        state = state + SPREAD * size * np.random.default_rng(seed).normal(size=state.shape)
+    run = ensemble(system, state, settle, dt)
+    if run.diverged.any():
+        raise ValueError(
+            f"initial: got {start.tolist()}, from where {run.diverged.sum()} of {members} orbits "
+            "escape, expected an initial condition with bounded orbits"
+        )
+    return propagate(
+        _advance(system, dt, segment, settle * dt),
+        run.points[:, -1],
+        segments=each // segment,
+        time=segment * dt,
+        count=count,
+        forced=system.forcing is not None,
+        seed=seed,
+    )
+
+
+def _advance(system: System, dt: float, segment: int, start: float) -> Callable:
+    """Move state and frame of a system ``segment`` steps on; members are the last axis inside."""
+    taken = 0
+
+    def flow(t, x, frame):
+        k, rows = np.stack(system.equations(t, x)), system.partials(t, x)
+        turn, trace = _product(rows, frame), _trace(rows)
+        total_k, total_turn, total_trace = k, turn, trace
+        for fraction, weight in ((dt / 2, 2), (dt / 2, 2), (dt, 1)):
+            at = x + fraction * k
+            k = np.stack(system.equations(t + fraction, at))
+            rows = system.partials(t + fraction, at)
+            turn, trace = _product(rows, frame + fraction * turn), _trace(rows)
+            total_k, total_turn = total_k + weight * k, total_turn + weight * turn
+            total_trace = total_trace + weight * trace
+        h = dt / 6
+        return x + h * total_k, frame + h * total_turn, h * total_trace
+
+    def map_(n, x, frame):
+        rows = system.partials(n, x)
+        with np.errstate(divide="ignore"):
+            volume = np.log(np.abs(_determinant(rows)))
+        return np.stack(system.equations(n, x)), _product(rows, frame), volume
+
+    step = flow if system.kind == "flow" else map_
+
+    def advance(state, frame):
+        nonlocal taken
+        x = np.ascontiguousarray(state.T)
+        frame = np.ascontiguousarray(frame.transpose(1, 2, 0))
+        volume = 0.0
+        for _ in range(segment):
+            x, frame, grown = step(start + taken * dt, x, frame)
+            volume = volume + grown
+            taken += 1
+        return x.T, frame.transpose(2, 0, 1), volume
+
+    return advance
+
+
+def _product(rows, frame):
+    """Jacobian times frame ``(dim, count, members)``, leaving out entries that are the number 0."""
+    product = np.empty_like(frame)
+    for i, row in enumerate(rows):
+        terms = [entry * frame[j] for j, entry in enumerate(row) if np.ndim(entry) or entry != 0]
+        product[i] = sum(terms[1:], start=terms[0]) if terms else 0
+    return product
+
+
+def _trace(rows):
+    return sum(row[i] for i, row in enumerate(rows))
+
+
+def _determinant(rows):
+    if len(rows) == 1:
+        return rows[0][0]
+    (a, b), (c, d) = rows
+    return a * d - b * c
+
+
+def _orthonormal(frame):
+    """Modified Gram–Schmidt on the columns of ``(members, dim, count)``; and their lengths."""
+    frame = frame.copy()
+    lengths = np.empty(frame.shape[::2])
+    for j in range(frame.shape[2]):
+        length = np.sqrt(np.sum(frame[:, :, j] ** 2, axis=1))
+        lengths[:, j] = length
+        frame[:, :, j] /= np.where(length > 0, length, 1)[:, None]
+        if j + 1 < frame.shape[2]:
+            done, rest = frame[:, :, j, None], frame[:, :, j + 1 :]
+            rest -= done * np.sum(done * rest, axis=1, keepdims=True)
+    return frame, lengths
+
+
+def _bootstrap(rates, rng, draws=1000):
+    """95 % intervals of the mean over ``(segments, members, count)``, by blocks in time."""
+    segments, members, count = rates.shape
+    cuts = min(segments, -(-BLOCKS // members))
+    blocks = np.concatenate([part.mean(axis=0) for part in np.array_split(rates, cuts)])
+    if not np.all(np.isfinite(blocks)):
+        return np.full((count, 2), np.nan)
+    chosen = rng.integers(len(blocks), size=(draws, len(blocks)))
+    means = np.stack([blocks[drawn].mean(axis=0) for drawn in chosen])
+    return np.quantile(means, [0.025, 0.975], axis=0).T
+
+
+# --- from a series -------------------------------------------------------------------------
+
+
+def from_series(points, dt: float, *, horizon: float | None = None) -> float:
+    """Largest exponent estimated from one trajectory alone, after Rosenstein and others.
+
+    Every point is followed beside its nearest neighbour in space, neighbours in time left out.
+    The mean logarithm of their distance grows at the rate of the largest exponent until the
+    distance is as large as the attractor. Good to tell chaos from order; where equations or
+    a closed loop are at hand, :func:`spectrum` or :func:`propagate` is far more exact.
+
+    Parameters
+    ----------
+    points : array_like, shape (steps, dim)
+        On the attractor, in the whole space.
+    dt : float
+    horizon : float, optional
+        Time over which the distance is followed; by default until the mean logarithm has gone
+        four fifths of the way to its largest value, and at most a tenth of the series.
+
+    Returns
+    -------
+    float
+        Per unit of time; 0 if distances do not grow by a factor e.
+
+    References
+    ----------
+    Rosenstein, Collins and De Luca (1993), Physica D 65, 117-134,
+    doi:10.1016/0167-2789(93)90009-P.
+    """
+    from scipy.spatial import cKDTree
+
+    points = np.asarray(points, dtype=float)
+    if points.ndim != 2 or len(points) < 200 or not np.all(np.isfinite(points)):
+        raise ValueError(
+            f"points: got shape {points.shape}, expected (steps, dim), 200 steps or more, finite"
+        )
+    if not dt > 0:
+        raise ValueError(f"dt: got {dt}, expected a positive time")
+    follow = len(points) // 10 if horizon is None else round(horizon / dt)
+    if not 2 <= follow < len(points) // 2:
+        raise ValueError(f"horizon: got {horizon}, expected from 2 steps to half the series")
+    size = np.linalg.norm(np.ptp(points, axis=0))
+    last = len(points) - follow
+    apart = _correlation_time(points)
+    tree = cKDTree(points[:last])
+    chosen = np.linspace(0, last - 1, min(last, 1000)).astype(int)
+    pairs = []
+    for i in chosen:
+        _, near = tree.query(points[i], k=min(last, 4 * apart + 2))
+        near = near[np.abs(near - i) > apart]
+        if len(near):
+            pairs.append((i, near[0]))
+    if len(pairs) < 20:
+        raise ValueError("points: got too short a series, in which no orbit comes back to itself")
+    i, j = np.array(pairs).T
+    ahead = np.arange(follow + 1)[:, None]
+    distance = np.linalg.norm(points[i + ahead] - points[j + ahead], axis=-1)
+    curve = np.mean(np.log(np.maximum(distance, 1e-12 * max(size, 1e-300))), axis=1)
+    if horizon is None:
+        rise = curve.max() - curve[0]
+        end = int(np.argmax(curve >= curve[0] + 0.8 * rise)) + 1
+        if rise < 1:  # neighbours stay together, on a cycle or torus
+            return 0.0
+        curve = curve[: max(end, 3)]
+    slope = np.polyfit(dt * np.arange(len(curve)), curve, 1)[0]
+    return max(float(slope), 0.0)
+
+
+def _correlation_time(points):
+    """Steps until the autocorrelation of the coordinate that varies most falls below zero."""
+    series = points[:, np.argmax(points.std(axis=0))]
+    series = series - series.mean()
+    power = np.abs(np.fft.rfft(series, 2 * len(series))) ** 2
+    correlation = np.fft.irfft(power)[: len(series)]
+    below = np.flatnonzero(correlation < 0)
+    return int(below[0]) if len(below) else len(series) // 10
+
+
+# --- limit cycles --------------------------------------------------------------------------
+
+
+class Cycle(NamedTuple):
+    """A periodic orbit.
+
+    Attributes
+    ----------
+    point : numpy.ndarray, shape (dim,)
+        On the orbit.
+    period : float
+    multipliers : numpy.ndarray of complex, shape (dim,)
+        Eigenvalues of the monodromy matrix, one of them 1, with an error of about 1e-12.
+    exponents : numpy.ndarray, shape (dim,)
+        Lyapunov exponents of the orbit, the Floquet exponents' real parts, in falling order.
+    amplitude : float
+        Largest size of the first coordinate on the orbit.
+    """
+
+    point: np.ndarray
+    period: float
+    multipliers: np.ndarray
+    exponents: np.ndarray
+    amplitude: float
+
+
+def cycle(
+    system: System, initial=None, transient: float | None = None, longest: float | None = None
+) -> Cycle:
+    r"""The stable limit cycle an orbit ends on, to ten digits or so.
+
+    After a transient the orbit is followed until it crosses, near where it began, the plane
+    through its first point at right angles to the velocity. Newton's method on
+    :math:`\Phi_T(x) = x` refines point and period; the derivative of :math:`\Phi_T` is the
+    monodromy matrix. In the plane the second exponent is the mean trace along the orbit
+    (Liouville), exact also where the multiplier is too small for a computer.
+
+    Parameters
+    ----------
+    system : System
+        An autonomous flow.
+    initial : array_like, shape (dim,), optional
+        By default the system's own.
+    transient : float, optional
+        By default the system's own.
+    longest : float, optional
+        Longest period looked for; by default the system's transient.
+
+    Returns
+    -------
+    Cycle
+
+    Raises
+    ------
+    ValueError
+        If the orbit ends on no limit cycle: it is chaotic, a fixed point, or not settled.
+
+    Examples
+    --------
+    >>> from mflib.systems import system
+    >>> found = cycle(system("van_der_pol", mu=1.0))
+    >>> round(found.period, 6), found.exponents.round(5) + 0.0
+    (6.663287, array([ 0.     , -1.05938]))
+    """
+    from scipy.integrate import solve_ivp
+
+    _one_system(system)
+    if system.kind != "flow" or system.forcing is not None:
+        raise ValueError(f"system: got {system.name}, expected a flow without forcing")
+    wait = system.transient if transient is None else transient
+    longest = system.transient if longest is None else longest
+    if not (np.isfinite(longest) and longest > 0):
+        raise ValueError(f"longest: got {longest}, expected a positive time")
+    x = trajectory(system, 1, initial=initial, transient=wait)[0]
+    tight = {"method": "DOP853", "rtol": 1e-12, "atol": 1e-12}
+    velocity = system.rhs(0, x)
+    if np.linalg.norm(velocity) < 1e-6 * (1 + np.linalg.norm(x)):
+        raise ValueError(f"system: {system.name} ends on a fixed point, expected a limit cycle")
+
+    def crossing(t, y):
+        return velocity @ (y - x)
+
+    crossing.direction = 1
+    run = solve_ivp(system.rhs, (0, longest), x, events=crossing, **tight)
+    size = np.max(np.linalg.norm(run.y.T - x, axis=1))
+    gaps = np.linalg.norm(run.y_events[0] - x, axis=1) if len(run.t_events[0]) else np.array([])
+    close = np.flatnonzero((gaps < 1e-3 * size) & (run.t_events[0] > 1e-6 * longest))
+    problem = (
+        f"system: {system.name} comes back to no point within {longest:g} units of time, expected "
+        "a limit cycle; the orbit is chaotic, not settled, or its period longer"
+    )
+    if len(close) == 0:
+        raise ValueError(problem)
+    period = run.t_events[0][close[0]]
+
+    def variational(t, y):
+        at, matrix = y[: system.dim], y[system.dim : -1].reshape(system.dim, system.dim)
+        jacobian = system.jacobian(t, at)
+        return np.concatenate(
+            [system.rhs(t, at), (jacobian @ matrix).ravel(), [np.trace(jacobian)]]
+        )
+
+    for _ in range(8):
+        y = np.concatenate([x, np.eye(system.dim).ravel(), [0.0]])
+        y = solve_ivp(variational, (0, period), y, **tight).y[:, -1]
+        end, monodromy = y[: system.dim], y[system.dim : -1].reshape(system.dim, system.dim)
+        if np.linalg.norm(end - x) < 1e-11 * size:
+            break
+        matrix = np.block(
+            [
+                [monodromy - np.eye(system.dim), system.rhs(0, end)[:, None]],
+                [velocity[None], np.zeros((1, 1))],
+            ]
+        )
+        change = np.linalg.solve(matrix, np.append(x - end, 0.0))
+        x, period = x + change[:-1], period + change[-1]
+    if not (period > 0 and np.linalg.norm(end - x) < 1e-8 * size):
+        raise ValueError(problem)
+    multipliers = np.linalg.eigvals(monodromy).astype(complex)
+    multipliers = multipliers[np.argsort(np.abs(multipliers - 1))]
+    others = np.abs(multipliers[1:])
+    if np.any(others > 1 + 1e-6):
+        raise ValueError(problem)
+    if system.dim == 2:
+        exponents = np.array([0.0, y[-1] / period])
+    else:
+        exponents = np.append(0.0, np.sort(np.log(np.maximum(others, 1e-300)) / period)[::-1])
+
+    def turning(t, y):
+        return system.rhs(t, y)[0]
+
+    run = solve_ivp(system.rhs, (0, period * 1.01), x, events=turning, **tight)
+    return Cycle(
+        x, float(period), multipliers, exponents, float(np.abs(run.y_events[0][:, 0]).max())
+    )
+
+
+# --- period doubling -----------------------------------------------------------------------
+
+
+def superstable(count: int = 11) -> tuple[np.ndarray, np.ndarray]:
+    r"""Superstable parameters of the logistic map, and estimates of Feigenbaum's number.
+
+    At :math:`R_n` the orbit of :math:`x = 1/2`, where the map is flat, has period
+    :math:`2^n`. Newton's method finds each; the ratios of successive distances,
+
+    .. math:: \delta_n = \frac{R_{n-1} - R_{n-2}}{R_n - R_{n-1}},
+
+    tend to :math:`\delta = 4.6692\dots`.
+
+    Parameters
+    ----------
+    count : int
+        From 3 to 12: beyond, a computer's 16 digits no longer hold the distances.
+
+    Returns
+    -------
+    parameters : numpy.ndarray, shape (count,)
+        :math:`R_0, R_1, \dots`
+    ratios : numpy.ndarray, shape (count - 2,)
+        :math:`\delta_2, \delta_3, \dots`
+
+    References
+    ----------
+    Feigenbaum (1978), Journal of Statistical Physics 19, 25-52, doi:10.1007/BF01020332.
+
+    Examples
+    --------
+    >>> parameters, ratios = superstable()
+    >>> parameters[:3].round(7)
+    array([2.       , 3.236068 , 3.4985617])
+    >>> float(ratios[-1].round(4))
+    4.6692
+    """
+    if not 3 <= _count("count", count) <= 12:
+        raise ValueError(f"count: got {count}, expected from 3 to 12")
+    found, ratio = [2.0, 1 + np.sqrt(5.0)], 4.7
+    for n in range(2, count):
+        r = found[-1] + (found[-1] - found[-2]) / ratio
+        for _ in range(20):
+            x, slope = 0.5, 0.0
+            for _ in range(2**n):
+                x, slope = r * x * (1 - x), x * (1 - x) + r * (1 - 2 * x) * slope
+            change = (x - 0.5) / slope
+            r -= change
+            if abs(change) < 1e-15:
+                break
+        found.append(r)
+        ratio = (found[-2] - found[-3]) / (found[-1] - found[-2])
+    parameters = np.array(found)
+    distances = np.diff(parameters)
+    return parameters, distances[:-1] / distances[1:]

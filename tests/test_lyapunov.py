@@ -1,0 +1,262 @@
+"""Exponents against exact values, identities and reference values."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mflib.lyapunov import cycle, from_series, kaplan_yorke, propagate, spectrum, superstable
+from mflib.systems import names, references, system, trajectory
+
+STEPS = 100_000
+
+
+# The usual Thomas needs a hundred times longer; others of these are for the book's table.
+LEFT_OUT = [("thomas", {}), ("lorenz", {"beta": 2.667}), ("halvorsen", {"a": 1.3})]
+LEFT_OUT += [("rossler", {"a": 0.1, "b": 0.1, "c": 14.0}), ("logistic", {"r": 3.7})]
+CASES = [
+    pytest.param(name, reference, id=f"{name} {reference['parameters']} {reference['initial']}")
+    for name in names()
+    for reference in references(name)
+    if "exponents" in reference and (name, reference["parameters"]) not in LEFT_OUT
+]
+
+
+@pytest.mark.parametrize(("name", "reference"), CASES)
+def test_reference_values_within_error_bars_and_the_identity(name, reference):
+    s = system(name, **reference["parameters"])
+    steps = STEPS * (2 if name in ("chua", "thomas") else 1)  # they mix slowly
+    wait = min(s.transient, 150)
+    found = spectrum(s, steps=steps, initial=reference["initial"], members=32, transient=wait)
+    assert found.identity_error < 1e-3
+    half = np.diff(found.intervals)[:, 0] / 2
+    # twice the 95 % interval, because there are a hundred; and the last digit of the reference
+    error = np.abs(found.exponents - reference["exponents"])
+    assert np.all(error <= 2 * half + 1e-3 + 0.003 * np.abs(reference["exponents"])), found
+
+
+@pytest.mark.parametrize("name", ["chen", "aizawa"])
+def test_identity_of_systems_without_reference(name):
+    found = spectrum(system(name), steps=STEPS, members=64)
+    assert found.identity_error < 1e-3
+    assert found.exponents[0] > 0.05
+    if name == "chen":
+        assert found.volume == pytest.approx(-10, abs=1e-9)
+
+
+def test_lorenz_to_one_per_cent():
+    found = spectrum(system("lorenz"))
+    assert found.exponents[0] == pytest.approx(0.9056, rel=0.01)
+    assert found.exponents[2] == pytest.approx(-14.572, rel=0.001)
+    assert abs(found.exponents[1]) < 0.005
+    assert found.volume == pytest.approx(-41 / 3, abs=1e-9)
+    assert found.identity_error < 1e-4
+    assert found.dimension == pytest.approx(2.062, abs=0.001)
+    assert found.intervals[0, 0] < 0.9056 < found.intervals[0, 1]
+    assert found.time == pytest.approx(8000, rel=0.02)
+
+
+def test_exact_exponents():
+    logistic = spectrum(system("logistic"), steps=STEPS)
+    assert logistic.exponents[0] == pytest.approx(np.log(2), abs=1e-3)
+    henon = spectrum(system("henon"), steps=STEPS)
+    assert henon.exponents.sum() == pytest.approx(np.log(0.3), rel=1e-10)
+    assert henon.dimension == pytest.approx(1.258, abs=0.005)
+    cycles = spectrum(system("hopf", mu=0.5), steps=20_000)
+    np.testing.assert_allclose(cycles.exponents, [0, -1], atol=1e-3)
+    assert cycles.dimension == pytest.approx(1, abs=1e-3)
+
+
+def test_the_phase_of_a_forcing_counts_in_the_dimension():
+    found = spectrum(system("duffing"), steps=STEPS)
+    assert found.forced
+    assert found.dimension == pytest.approx(2.387, abs=0.03)
+
+
+def test_fewer_exponents():
+    s = system("lorenz")
+    found = spectrum(s, steps=STEPS, count=1)
+    assert found.exponents.shape == (1,)
+    assert found.exponents[0] == pytest.approx(0.9056, abs=0.03)
+    assert not found.complete
+    with pytest.raises(ValueError, match="spectrum: got 1 exponents, expected 3"):
+        _ = found.identity_error
+
+
+def test_a_family_lists_its_exponents():
+    r = np.array([3.2, 3.83, 4.0])
+    found = spectrum(system("logistic", r=r), steps=30_000)
+    np.testing.assert_allclose(
+        found.members[:, 0], [np.log(0.16) / 2, -0.3697, np.log(2)], atol=0.01
+    )
+
+
+def test_same_seed_same_spectrum():
+    once, twice = (spectrum(system("henon"), steps=20_000, seed=3) for _ in range(2))
+    np.testing.assert_array_equal(once.exponents, twice.exponents)
+    np.testing.assert_array_equal(once.intervals, twice.intervals)
+
+
+def test_segments_of_several_steps_change_nothing():
+    s = system("lorenz")
+    each, tenth = (spectrum(s, steps=50_000, members=16, segment=m) for m in (1, 10))
+    np.testing.assert_allclose(each.exponents, tenth.exponents, atol=0.02)
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.lists(st.floats(0.1, 3.0), min_size=2, max_size=5), st.integers(0, 1000))
+def test_a_linear_map_has_its_moduli(moduli, seed):
+    """Any matrix with these eigenvalues, as the Jacobian of a closed loop would be handed over."""
+    rng = np.random.default_rng(seed)
+    basis = np.linalg.qr(rng.normal(size=(len(moduli),) * 2))[0]
+    matrix = basis @ (np.diag(moduli) + np.triu(rng.normal(size=basis.shape), 1) * 0.3) @ basis.T
+    volume = np.log(np.prod(moduli))
+
+    def advance(state, frame):
+        return state, matrix @ frame, np.full(len(state), volume)
+
+    found = propagate(advance, np.zeros((2, len(moduli))), segments=2000, time=0.5)
+    # exponents of the same size mix for long, their sum does not
+    np.testing.assert_allclose(np.sort(found.exponents), np.sort(np.log(moduli)) / 0.5, atol=0.05)
+    assert found.exponents.sum() == pytest.approx(volume / 0.5, abs=1e-8)
+    assert found.volume == pytest.approx(volume / 0.5)
+
+
+def test_volume_may_be_unknown():
+    found = propagate(lambda s, f: (s, 2 * f, None), np.zeros((1, 2)), segments=10)
+    assert np.isnan(found.volume)
+    np.testing.assert_allclose(found.exponents, np.log(2))
+
+
+def test_a_collapsed_direction_is_minus_infinity():
+    found = propagate(lambda s, f: (s, f * [[1.0], [0.0]], None), np.zeros((1, 2)), segments=10)
+    assert found.exponents[0] == pytest.approx(0)
+    assert found.exponents[1] == -np.inf
+
+
+@pytest.mark.parametrize(
+    ("exponents", "dimension"),
+    [
+        ([0.9056, 0, -14.572], 2 + 0.9056 / 14.572),
+        ([0.9056, -1e-5, -14.572], 2 + 0.90559 / 14.572),
+        ([0.4193, -1.6233], 1 + 0.4193 / 1.6233),
+        ([0, -2], 1),
+        ([0, 0, -1], 2),
+        ([-0.1, -0.2], 0),
+        ([0.5, 0.2], 2),
+        ([0.7], 1),
+    ],
+)
+def test_kaplan_yorke(exponents, dimension):
+    assert kaplan_yorke(exponents) == pytest.approx(dimension)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.floats(-5, 5), min_size=1, max_size=6), st.floats(0.1, 10))
+def test_kaplan_yorke_knows_no_units(exponents, factor):
+    exponents = np.sort(exponents)[::-1]
+    assert 0 <= kaplan_yorke(exponents) <= len(exponents)
+    if np.abs(np.cumsum(exponents)).min() > 1e-2:  # away from the tolerance
+        assert kaplan_yorke(exponents * factor) == pytest.approx(kaplan_yorke(exponents))
+
+
+@pytest.mark.parametrize("reference", references("van_der_pol"), ids=lambda r: f"{r['parameters']}")
+def test_van_der_pol(reference):
+    found = cycle(system("van_der_pol", **reference["parameters"]))
+    assert found.period == pytest.approx(reference["period"], abs=1e-6)
+    assert found.amplitude == pytest.approx(reference["amplitude"], abs=1e-6)
+    assert found.exponents[1] == pytest.approx(reference["floquet"], rel=3e-5)
+    if found.exponents[1] * found.period > -10:  # else the multiplier is lost in rounding
+        multiplier = np.exp(found.exponents[1] * found.period)
+        assert found.multipliers[1].real == pytest.approx(multiplier, abs=1e-9)
+
+
+def test_exact_cycles():
+    for name in ("hopf", "subcritical_hopf", "nested_cycles"):
+        for reference in references(name):
+            found = cycle(system(name), initial=reference["initial"])
+            assert found.period == pytest.approx(reference["period"], abs=1e-9)
+            assert found.amplitude == pytest.approx(reference["amplitude"], abs=1e-9)
+            assert found.exponents[1] == pytest.approx(reference["floquet"], abs=1e-8)
+    fast = cycle(system("hopf", mu=0.25, omega=-7.0))
+    assert fast.period == pytest.approx(2 * np.pi / 7, abs=1e-10)
+
+
+def test_cycle_in_space():
+    """Exponents from the monodromy matrix agree with those by tangent propagation."""
+    found = cycle(system("thomas", b=0.1665))
+    np.testing.assert_allclose(found.exponents, [0, -0.1527, -0.3468], atol=1e-4)
+    assert found.exponents.sum() == pytest.approx(-3 * 0.1665, abs=1e-8)
+
+
+def test_superstable():
+    parameters, ratios = superstable(12)
+    known = [2, 3.2360680, 3.4985617, 3.5546409, 3.5666674, 3.5692435]
+    np.testing.assert_allclose(parameters[:6], known, atol=6e-8)
+    np.testing.assert_allclose(
+        ratios[:6], [4.7089, 4.6808, 4.6630, 4.6684, 4.66895, 4.66916], atol=6e-5
+    )
+    assert ratios[-1] == pytest.approx(4.6692016, abs=1e-6)
+    assert np.all(np.diff(parameters) > 0)
+    assert parameters[-1] < 3.569945671870945
+
+
+@pytest.mark.parametrize(
+    ("name", "every", "low", "high"),
+    [("lorenz", 2, 0.7, 1.1), ("halvorsen", 4, 0.6, 1.0), ("sprott_b", 4, 0.15, 0.26)],
+)
+def test_series(name, every, low, high):
+    s = system(name)
+    x = trajectory(s, 8000, every * s.dt, transient=s.transient, rtol=1e-8)
+    assert low < from_series(x, every * s.dt) < high
+
+
+def test_series_of_an_orderly_orbit():
+    t = 0.05 * np.arange(4000)
+    circle = np.stack([np.cos(t), np.sin(t)], axis=-1)
+    assert from_series(circle, 0.05) < 0.05
+
+
+def array(*shape):
+    return np.zeros(shape)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: kaplan_yorke([]), "exponents: got"),
+        (lambda: kaplan_yorke([1, np.nan]), "expected a list of finite numbers"),
+        (lambda: kaplan_yorke([-1, 1]), "expected falling order"),
+        (lambda: kaplan_yorke([1, -1], tolerance=-1), "tolerance: got -1"),
+        (lambda: propagate(None, array(3), segments=9), r"state: got shape \(3,\)"),
+        (lambda: propagate(None, array(1, 3), segments=4), "segments: got 4"),
+        (lambda: propagate(None, array(1, 3), segments=9, count=4), "count: got 4, expected at"),
+        (lambda: propagate(None, array(1, 3), segments=9, time=0), "time: got 0, expected"),
+        (
+            lambda: propagate(lambda s, f: (s + np.inf, f, None), array(1, 2), segments=9),
+            "state: got one whose orbit left all bounds after 1 units of time",
+        ),
+        (lambda: spectrum(system("lorenz"), initial=[1, 2]), r"initial: got shape \(2,\)"),
+        (lambda: spectrum(system("lorenz"), initial=[1, 2, np.nan]), "initial: got values that"),
+        (lambda: spectrum(system("henon"), initial=[2, 2]), "initial: got .* escapes"),
+        (lambda: spectrum(system("logistic", r=[3.0, 5.0])), "1 of 2 orbits escape"),
+        (lambda: spectrum(system("lorenz"), transient=-1), "transient: got -1"),
+        (lambda: spectrum(system("lorenz"), members=0), "members: got 0"),
+        (lambda: spectrum(system("lorenz"), dt=0), "dt: got 0"),
+        (lambda: spectrum(system("lorenz"), segment=0), "segment: got 0"),
+        (lambda: cycle(system("lorenz")), "lorenz comes back to no point within 50 units"),
+        (lambda: cycle(system("rossler")), "expected a limit cycle; the orbit is chaotic"),
+        (lambda: cycle(system("double_well")), "double_well ends on a fixed point"),
+        (lambda: cycle(system("duffing")), "system: got duffing, expected a flow without forcing"),
+        (lambda: cycle(system("henon")), "system: got henon, expected a flow"),
+        (lambda: cycle(system("hopf"), longest=0), "longest: got 0"),
+        (lambda: cycle(system("hopf"), longest=3), "comes back to no point within 3 units"),
+        (lambda: superstable(2), "count: got 2, expected from 3 to 12"),
+        (lambda: from_series(array(10, 2), 0.1), r"points: got shape \(10, 2\)"),
+        (lambda: from_series(array(300, 2), 0), "dt: got 0"),
+        (lambda: from_series(array(300, 2), 0.1, horizon=20), "horizon: got 20"),
+    ],
+)
+def test_refusals(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
