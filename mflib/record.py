@@ -66,6 +66,15 @@ class Claim:
         return self.id.split(".")[0]
 
     @property
+    def digits(self) -> int:
+        """Digits that show how a value stands to the tolerance; four where there is none."""
+        if self.tolerance is None or self.bound == 0:
+            return 4
+        kind, width = self.tolerance
+        relative = width if kind == "rel" else width / abs(self.bound)
+        return max(4, math.ceil(-math.log10(relative)) + 1) if relative > 0 else 4
+
+    @property
     def words(self) -> str:
         """The criterion as a reader would say it, for example ``at least 0.95``."""
         if self.criterion == "is":
@@ -73,7 +82,7 @@ class Claim:
         if self.criterion == "between":
             low, high = map(format_number, self.bound)
             return _with_unit(f"between {low} and {high}", self.unit)
-        bound = _with_unit(format_number(self.bound), self.unit)
+        bound = _with_unit(format_number(self.bound, self.digits), self.unit)
         if self.tolerance is None:
             return f"{self.criterion.replace('_', ' ')} {bound}"
         kind, width = self.tolerance
@@ -214,6 +223,7 @@ class Record:
     expected: str
     reason: str | None
     note: str | None
+    digits: int
 
     def __str__(self) -> str:
         text = f"{_SYMBOLS[self.verdict]} {self.verdict}: {self.statement} "
@@ -284,6 +294,7 @@ def record(
         expected=claim.verdict,
         reason=claim.reason,
         note=note,
+        digits=claim.digits,
     )
     _show(result)
     return result
@@ -349,7 +360,7 @@ def format_number(value: float | bool | None, digits: int = 4) -> str:
 
 def measured(item: Mapping[str, Any]) -> str:
     """Write the measured value of a record with unit, interval and number of seeds."""
-    text = _with_unit(format_number(item["value"]), item["unit"])
+    text = _with_unit(format_number(item["value"], item.get("digits", 4)), item["unit"])
     if item["interval"]:
         low, high = (format_number(end, digits=3) for end in item["interval"])
         text += f" (95 % interval {low} to {high})"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mflib import record as module
-from mflib.record import format_number, load_claims, record
+from mflib.record import Claim, format_number, load_claims, record
 
 ENTRY = '[demo.rate]\nstatement = "It works."\nsource = "this book"\n'
 CLAIMS = """
@@ -165,6 +165,20 @@ def test_expected_failure_gives_its_reason(claims):
 )
 def test_numbers_are_written_for_readers(value, text):
     assert format_number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("claim", "text"),
+    [
+        ({"bound": 6.287111, "tolerance": ("abs", 1e-6)}, "6.287111, within 1×10⁻⁶"),
+        ({"bound": 0.906, "tolerance": ("rel", 0.05)}, "0.906, within 5 %"),
+        ({"bound": 0, "tolerance": ("abs", 1e-6)}, "0, within 1×10⁻⁶"),
+    ],
+)
+def test_digits_follow_the_tolerance(claim, text):
+    claim = Claim(id="a.b", statement="", source="", criterion="value", **claim)
+    assert claim.words == text
+    assert claim.digits <= 8
 
 
 def test_criteria_are_written_for_readers(claims):

@@ -75,6 +75,7 @@ def _not_attempted(claim: Claim, scale: str) -> Record:
         expected=claim.verdict,
         reason=claim.reason,
         note=note,
+        digits=claim.digits,
     )
 
 
