@@ -48,7 +48,8 @@ class Spectrum:
     exponents : numpy.ndarray, shape (count,)
         In falling order, up to the error.
     intervals : numpy.ndarray, shape (count, 2)
-        95 % intervals by a bootstrap over blocks of the trajectories.
+        95 % intervals by a bootstrap over blocks of the trajectories. Where an orbit mixes
+        slowly they come out too narrow; a second seed shows it.
     members : numpy.ndarray, shape (members, count)
         The exponents of each trajectory on its own.
     volume : float

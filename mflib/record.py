@@ -1,6 +1,6 @@
 """What a chapter measured, set against what the book claims.
 
-`data/claims.toml` states every claim before any result exists. A chapter calls
+`data/claims.toml` states every claim with its source and criterion. A chapter calls
 `record(id, value)`; the verdict is computed here, shown as a small card, and travels
 inside the executed notebook as output metadata, so that the executed notebook is the
 only place where a result is kept. The build collects these records into
