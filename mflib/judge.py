@@ -242,7 +242,7 @@ def judge(
     steps = round(PERIODS * max(task.period for task in tasks) / dt)
     cue = np.concatenate([cues(task, cue_length, dt, cues_per_task) for task in tasks])
     first = free_run(network, warm_up(network, cue), steps)
-    settled = first.state.numpy()
+    outputs, settled = first.outputs.numpy(), first.state.numpy()
     alive = np.all(np.isfinite(settled), axis=1)
     settled[~alive] = 0  # a run that diverged cannot be kicked: it has diverged in the second too
     rms = np.sqrt(np.mean(settled**2, axis=1, keepdims=True))
@@ -258,9 +258,9 @@ def judge(
         }
 
     return Judgement(
-        strict=verdicts(strict, first.outputs.numpy()),
+        strict=verdicts(strict, outputs),
         recovered=verdicts(strict, second),
-        historical=verdicts(historical, first.outputs.numpy()),
+        historical=verdicts(historical, outputs),
     )
 
 

@@ -249,11 +249,12 @@ def two_runs_movie(
     def draw(frame):
         for run, (heard, drawn, pen, words, colour, task) in zip(runs, artists, strict=True):
             listening = frame < length
+            shade = GREY if listening else colour
             heard.set_data(*run[: min(frame, length) + 1].T)
             drawn.set_data(*run[length : frame + 1].T)
             pen.set_data(*run[frame : frame + 1].T)
-            pen.set_color("#6e6e6e" if listening else colour)
+            pen.set_color(shade)
             words.set_text(f"cue {task.name}\nlistening" if listening else "loop closed")
-            words.set_color("#6e6e6e" if listening else colour)
+            words.set_color(shade)
 
-    return movie(figure, draw, range(0, runs.shape[1], stride), alt, still=-1)
+    return movie(figure, draw, range(0, runs.shape[1], stride), alt)
