@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from mflib.networks import Network
 
-__all__ = ["FreeRun", "compiled", "fold", "free_run", "jacobian", "warm_up"]
+__all__ = ["FreeRun", "compiled", "drive", "fold", "free_run", "jacobian", "warm_up"]
 
 UNROLL = 8
 
@@ -70,16 +70,30 @@ def warm_up(network: Network, cue, state=None) -> tf.Tensor:
     >>> free_run(network, state, steps=50).outputs.shape
     TensorShape([3, 50, 2])
     """
-    cue = _tensor("cue", cue, ("batch", "time", "inputs"), network)
-    if cue.shape[1] < 1 or cue.shape[2] != network.inputs:
-        raise ValueError(
-            f"cue: got shape {tuple(cue.shape)}, expected (batch, time, {network.inputs}) "
-            "with at least one sample in time"
-        )
-    if state is None:
-        state = network.initial_state(cue.shape[0])
-    state = _state(network, state, batch=cue.shape[0])
-    return _warm_up(network, cue, state)
+    return _warm_up(network, *_heard(network, "cue", cue, state))
+
+
+def drive(network: Network, inputs, state=None) -> tf.Tensor:
+    """Drive the network with data and return all states on the way.
+
+    Parameters
+    ----------
+    network : Network
+    inputs : array_like, shape (batch, time, inputs)
+    state : array_like, shape (batch, state_dim), optional
+        State to start from; by default the network's initial state.
+
+    Returns
+    -------
+    tf.Tensor, shape (batch, time, state_dim)
+        ``[:, t]`` is the state after ``inputs[:, t]`` was heard.
+
+    Raises
+    ------
+    ValueError
+        If the inputs are empty, not finite, or of the wrong shape.
+    """
+    return _drive(network, *_heard(network, "inputs", inputs, state))
 
 
 def free_run(network: Network, state, steps: int, *, states: bool = False) -> FreeRun:
@@ -189,6 +203,20 @@ def _warm_up(network, cue, state):
 
 
 @compiled
+def _drive(network, inputs, state):
+    samples = tf.transpose(inputs, (1, 0, 2))
+    states = tf.TensorArray(state.dtype, inputs.shape[1], element_shape=state.shape)
+
+    def body(k, carry):
+        state, states = carry
+        state = network.step(state, samples[k])
+        return state, states.write(k, state)
+
+    _, states = fold(body, (state, states), inputs.shape[1], UNROLL)
+    return tf.transpose(states.stack(), (1, 0, 2))
+
+
+@compiled
 def _free_run(network, state, steps, states):
     trajectory = tf.TensorArray(state.dtype, steps, element_shape=state.shape)
 
@@ -219,6 +247,18 @@ def _closable(network: Network) -> None:
             f"network: got {network.inputs} inputs and {network.outputs} outputs, expected as "
             "many, so that the outputs can be fed back"
         )
+
+
+def _heard(network: Network, name: str, inputs, state) -> tuple[tf.Tensor, tf.Tensor]:
+    inputs = _tensor(name, inputs, ("batch", "time", "inputs"), network)
+    if inputs.shape[1] < 1 or inputs.shape[2] != network.inputs:
+        raise ValueError(
+            f"{name}: got shape {tuple(inputs.shape)}, expected (batch, time, {network.inputs}) "
+            "with at least one sample in time"
+        )
+    if state is None:
+        state = network.initial_state(inputs.shape[0])
+    return inputs, _state(network, state, batch=inputs.shape[0])
 
 
 def _state(network: Network, state, batch: int | None = None) -> tf.Tensor:

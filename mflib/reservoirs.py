@@ -1,0 +1,324 @@
+r"""Reservoir computers: a recurrent network that is not trained, and a readout that is.
+
+Two kinds stand behind the same interface as every other network: the continuous-time reservoir
+of the Cork group, and the leaky echo state network. Their recurrent and input weights are drawn
+at random and stay as they are. :func:`fit_readout` finds the output weights by ridge regression
+on the states that data drive the reservoir through.
+
+One readout for several tasks is found by *blending*: the reservoir is driven by each task on its
+own, and one regression is done on all states together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import get_type_hints
+
+import numpy as np
+import tensorflow as tf
+
+from mflib.closed_loop import drive
+from mflib.networks import Network
+
+__all__ = ["ContinuousReservoir", "LeakyReservoir", "Reservoir", "fit_readout", "random_weights"]
+
+
+class Reservoir(Network):
+    r"""What the two kinds share: random weights, and a readout :math:`y = q(r)\, V + d`.
+
+    The features :math:`q(r)` are the state itself or, with ``square``, the state and its
+    squares, :math:`(r, r^2)`. Squares break the symmetry of the tanh: without them a closed
+    loop that visits :math:`r` could as well visit :math:`-r`.
+
+    Attributes
+    ----------
+    recurrent_kernel : tf.Tensor, shape (units, units)
+    kernel : tf.Tensor, shape (inputs, units)
+        Input weights, with their strength :math:`\sigma` in them.
+    readout_kernel : tf.Tensor, shape (units or 2 * units, outputs)
+    readout_bias : tf.Tensor, shape (outputs,)
+        The readout is zero until :func:`fit_readout` has found it.
+    square : bool
+    """
+
+    recurrent_kernel: tf.Tensor
+    kernel: tf.Tensor
+    readout_kernel: tf.Tensor
+    readout_bias: tf.Tensor
+    square: bool
+
+    def __validate__(self):
+        units = self.recurrent_kernel.shape[0]
+        inputs, outputs = self.kernel.shape[0], self.readout_kernel.shape[1]
+        expected = {
+            "recurrent_kernel": (units, units),
+            "kernel": (inputs, units),
+            "readout_kernel": ((1 + self.square) * units, outputs),
+            "readout_bias": (outputs,),
+        }
+        for name, shape in expected.items():
+            weight = getattr(self, name)
+            if tuple(weight.shape) != shape or weight.dtype != self.kernel.dtype:
+                raise ValueError(
+                    f"{name}: got {tuple(weight.shape)} of {weight.dtype.name}, expected {shape} "
+                    f"of {self.kernel.dtype.name} for {units} units"
+                )
+
+    units = property(lambda self: self.recurrent_kernel.shape[0])
+    inputs = property(lambda self: self.kernel.shape[0])
+    outputs = property(lambda self: self.readout_kernel.shape[1])
+    state_dim = property(lambda self: self.units)
+    dtype = property(lambda self: self.kernel.dtype)
+
+    def initial_state(self, batch: int) -> tf.Tensor:
+        """``r = 0``."""
+        return tf.zeros((batch, self.units), self.dtype)
+
+    def features(self, state: tf.Tensor) -> tf.Tensor:
+        """``q(r)``, shape ``(batch, units)`` or, with squares, ``(batch, 2 * units)``."""
+        return tf.concat([state, state**2], axis=-1) if self.square else state
+
+    def readout(self, state: tf.Tensor) -> tf.Tensor:
+        """``y = q(r) V + d``."""
+        return self.features(state) @ self.readout_kernel + self.readout_bias
+
+
+class ContinuousReservoir(Reservoir):
+    r"""The continuous-time reservoir of Flynn, Tsachouridis and Amann.
+
+    .. math:: \dot r = \gamma\,(-r + \tanh(r M + u W))
+
+    A step is one of the classical Runge–Kutta method over ``dt``. While the reservoir listens,
+    the input is held during a step. With its loop closed, :math:`u = q(r) V` changes with
+    :math:`r` during the step too: what runs is the autonomous differential equation.
+
+    Attributes
+    ----------
+    gamma : float
+        Inverse time constant.
+    dt : float
+        Units of time in a step.
+
+    References
+    ----------
+    Flynn, Tsachouridis and Amann (2021), doi:10.1063/5.0019974, and (2023), arXiv:2305.05799.
+
+    Examples
+    --------
+    >>> weights = random_weights(units=50, inputs=2, radius=1.4, strength=0.2, seed=0)
+    >>> network = ContinuousReservoir(**weights, gamma=5.0, dt=0.01)
+    >>> network.step(network.initial_state(batch=3), tf.ones((3, 2), tf.float64)).shape
+    TensorShape([3, 50])
+    """
+
+    gamma: float
+    dt: float
+
+    def step(self, state: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
+        """One Runge–Kutta step with the input held."""
+        driven = u @ self.kernel
+        return self._runge_kutta(state, lambda r: driven)
+
+    def closed_step(self, state: tf.Tensor) -> tf.Tensor:
+        """One Runge–Kutta step of the autonomous equation."""
+        return self._runge_kutta(state, lambda r: self.readout(r) @ self.kernel)
+
+    def _runge_kutta(self, r, driven):
+        def velocity(r):
+            return self.gamma * (tf.tanh(r @ self.recurrent_kernel + driven(r)) - r)
+
+        k1 = velocity(r)
+        k2 = velocity(r + self.dt / 2 * k1)
+        k3 = velocity(r + self.dt / 2 * k2)
+        k4 = velocity(r + self.dt * k3)
+        return r + self.dt / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+
+
+class LeakyReservoir(Reservoir):
+    r"""The leaky echo state network.
+
+    .. math:: r' = (1 - a)\, r + a \tanh(r M + u W + b)
+
+    Attributes
+    ----------
+    bias : tf.Tensor, shape (units,)
+    leak : float
+        a, the share of the state that is replaced in a step.
+
+    References
+    ----------
+    Jaeger, Lukoševičius, Popovici and Siewert (2007), Neural Networks 20, 335-352,
+    doi:10.1016/j.neunet.2007.04.016.
+    """
+
+    bias: tf.Tensor
+    leak: float
+
+    def step(self, state: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
+        """``(1 - a) r + a tanh(r M + u W + b)``."""
+        heard = tf.tanh(state @ self.recurrent_kernel + u @ self.kernel + self.bias)
+        return (1 - self.leak) * state + self.leak * heard
+
+
+def random_weights(
+    units: int,
+    inputs: int,
+    *,
+    radius: float,
+    strength: float,
+    density: float = 0.05,
+    square: bool = True,
+    seed: int = 0,
+    dtype: str = "float32",
+) -> dict:
+    """Weights of an untrained reservoir, by the names of :class:`Reservoir`.
+
+    Each recurrent weight is there with a probability, uniform between -1 and 1, and all are
+    scaled together to the spectral radius. Each unit hears one input, with a weight uniform
+    between ``-strength`` and ``strength``. The readout is zero.
+
+    Parameters
+    ----------
+    units, inputs : int
+        Sizes; there are as many outputs as inputs.
+    radius : float
+        Largest modulus of the recurrent kernel's eigenvalues.
+    strength : float
+        Of the inputs.
+    density : float
+        Probability that a recurrent weight is there.
+    square : bool
+        See :class:`Reservoir`.
+    seed : int
+    dtype : {"float32", "float64"}
+
+    Examples
+    --------
+    >>> weights = random_weights(units=100, inputs=2, radius=1.4, strength=0.2, dtype="float64")
+    >>> round(float(np.max(np.abs(np.linalg.eigvals(weights["recurrent_kernel"])))), 6)
+    1.4
+    """
+    for name, size in (("units", units), ("inputs", inputs)):
+        if size != int(size) or size < 1:
+            raise ValueError(f"{name}: got {size}, expected a whole number, at least 1")
+    for name, number in (("radius", radius), ("strength", strength)):
+        if not (np.isfinite(number) and number >= 0):
+            raise ValueError(f"{name}: got {number}, expected a finite number, not negative")
+    if not 0 < density <= 1:
+        raise ValueError(f"density: got {density}, expected more than 0 and at most 1")
+    rng = np.random.default_rng(seed)
+    recurrent = rng.uniform(-1, 1, (units, units)) * (rng.random((units, units)) < density)
+    largest = np.max(np.abs(np.linalg.eigvals(recurrent)))
+    if largest == 0 and radius > 0:
+        raise ValueError(
+            f"density: got {density} for {units} units, expected enough that some connections "
+            "close a loop"
+        )
+    kernel = np.zeros((inputs, units))
+    kernel[rng.integers(inputs, size=units), np.arange(units)] = rng.uniform(-1, 1, units)
+    return {
+        "recurrent_kernel": tf.constant(recurrent * (radius / max(largest, 1e-300)), dtype),
+        "kernel": tf.constant(strength * kernel, dtype),
+        "readout_kernel": tf.zeros(((1 + square) * units, inputs), dtype),
+        "readout_bias": tf.zeros(inputs, dtype),
+        "square": square,
+    }
+
+
+def fit_readout(
+    reservoir: Reservoir,
+    trajectories: Sequence[np.ndarray],
+    *,
+    listen: int,
+    ridge: float,
+    weights: Sequence[float] | None = None,
+    intercept: bool = False,
+) -> Reservoir:
+    r"""Find the readout that predicts the next sample of every trajectory.
+
+    The reservoir hears each trajectory from its initial state. With the features :math:`q` of
+    its states and the samples :math:`x` that come next,
+
+    .. math:: V = \Big(\sum_k w_k^2\, Q_k^T Q_k + \beta I\Big)^{-1} \sum_k w_k^2\, Q_k^T X_k .
+
+    With an intercept, a feature that is always 1 and is not penalised gives ``readout_bias``.
+
+    Parameters
+    ----------
+    reservoir : Reservoir
+        Not changed.
+    trajectories : sequence of array_like, each of shape (samples, inputs)
+        One per task, as long as one another.
+    listen : int
+        First states of each, which are not fitted.
+    ridge : float
+        :math:`\beta`, positive.
+    weights : sequence of float, optional
+        How much each task counts, :math:`w_k`: the blending of two tasks has
+        :math:`(\alpha, 1-\alpha)`. By default all count the same and the weights' sum is 1.
+    intercept : bool
+
+    Returns
+    -------
+    Reservoir
+
+    Raises
+    ------
+    ValueError
+        If an argument does not fit the reservoir or another.
+
+    References
+    ----------
+    Flynn, Tsachouridis and Amann (2021), doi:10.1063/5.0019974, for the blending.
+    """
+    from scipy.linalg import solve
+
+    trajectories = [np.asarray(x, dtype=float) for x in trajectories]
+    shapes = sorted({x.shape for x in trajectories})
+    if len(shapes) != 1 or len(shapes[0]) != 2 or shapes[0][1] != reservoir.inputs:
+        raise ValueError(
+            f"trajectories: got shapes {shapes}, expected one shape (samples, {reservoir.inputs})"
+        )
+    data = np.stack(trajectories)
+    if listen != int(listen) or not 0 <= listen < data.shape[1] - 1:
+        raise ValueError(
+            f"listen: got {listen}, expected a whole number from 0 to {data.shape[1] - 2}, less "
+            "than the samples to be predicted"
+        )
+    if not (np.isfinite(ridge) and ridge > 0):
+        raise ValueError(f"ridge: got {ridge}, expected a positive number")
+    if weights is None:
+        weights = np.full(len(data), 1 / len(data))
+    weights = np.asarray(weights, dtype=float)
+    if weights.shape != (len(data),) or not (np.all(weights >= 0) and np.any(weights)):
+        raise ValueError(
+            f"weights: got {weights}, expected {len(data)} numbers that are not negative"
+        )
+    states = drive(reservoir, data[:, :-1])[:, listen:]
+    gram, cross = 0.0, 0.0
+    for visited, following, weight in zip(states, data[:, listen + 1 :], weights, strict=True):
+        features = reservoir.features(visited).numpy().astype(float)
+        if intercept:
+            features = np.pad(features, ((0, 0), (0, 1)), constant_values=1)
+        gram += weight**2 * features.T @ features
+        cross += weight**2 * features.T @ following
+    penalty = np.full(len(gram), float(ridge))
+    if intercept:
+        penalty[-1] = 0
+    solution = solve(gram + np.diag(penalty), cross, assume_a="pos")
+    kernel, bias = np.split(solution, [reservoir.readout_kernel.shape[0]])
+    return replace(
+        reservoir,
+        readout_kernel=tf.constant(kernel, reservoir.dtype),
+        readout_bias=tf.constant(bias.sum(axis=0), reservoir.dtype),
+    )
+
+
+def replace(network: Network, **changes) -> Network:
+    """The same network with some fields changed.
+
+    A continuous reservoir's closed loop, for instance, may be run with another step than the
+    one it listened with: ``replace(reservoir, dt=0.05)``.
+    """
+    fields = {name: getattr(network, name) for name in get_type_hints(type(network))}
+    return type(network)(**fields | changes)
