@@ -107,7 +107,7 @@ class ContinuousReservoir(Reservoir):
     --------
     >>> weights = random_weights(units=50, inputs=2, radius=1.4, strength=0.2, seed=0)
     >>> network = ContinuousReservoir(**weights, gamma=5.0, dt=0.01)
-    >>> network.step(network.initial_state(batch=3), tf.ones((3, 2), tf.float64)).shape
+    >>> network.step(network.initial_state(batch=3), tf.ones((3, 2))).shape
     TensorShape([3, 50])
     """
 
