@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from mflib.networks import Network
 
-__all__ = ["FreeRun", "compiled", "fold", "free_run", "warm_up"]
+__all__ = ["FreeRun", "compiled", "fold", "free_run", "jacobian", "warm_up"]
 
 UNROLL = 8
 
@@ -108,15 +108,41 @@ def free_run(network: Network, state, steps: int, *, states: bool = False) -> Fr
     ValueError
         If the loop cannot be closed, or an argument does not fit.
     """
-    if network.inputs != network.outputs:
-        raise ValueError(
-            f"network: got {network.inputs} inputs and {network.outputs} outputs, expected as "
-            "many, so that the outputs can be fed back"
-        )
+    _closable(network)
     if steps != int(steps) or steps < 1:
         raise ValueError(f"steps: got {steps}, expected a whole number, at least 1")
     state = _state(network, state)
     return FreeRun(*_free_run(network, state, int(steps), bool(states)))
+
+
+def jacobian(network: Network, state) -> tf.Tensor:
+    r"""Jacobian :math:`\partial s' / \partial s` of one step of the closed loop.
+
+    Parameters
+    ----------
+    network : Network
+        With as many outputs as inputs.
+    state : array_like, shape (batch, state_dim)
+
+    Returns
+    -------
+    tf.Tensor, shape (batch, state_dim, state_dim)
+        Row by component of the new state, column by component of the old one.
+
+    Raises
+    ------
+    ValueError
+        If the loop cannot be closed, or the state does not fit.
+
+    Examples
+    --------
+    >>> from mflib.networks import LSTM
+    >>> network = LSTM.create(inputs=2, units=8)
+    >>> jacobian(network, network.initial_state(batch=3)).shape
+    TensorShape([3, 16, 16])
+    """
+    _closable(network)
+    return _jacobian(network, _state(network, state))
 
 
 def compiled(function: Callable) -> Callable:
@@ -177,6 +203,22 @@ def _free_run(network, state, steps, states):
     outputs = tf.reshape(outputs, (steps, state.shape[0], -1))
     outputs = tf.transpose(outputs, (1, 0, 2))
     return outputs, state, tf.transpose(trajectory, (1, 0, 2)) if states else None
+
+
+@compiled
+def _jacobian(network, state):
+    with tf.GradientTape() as tape:
+        tape.watch(state)
+        after = network.closed_step(state)
+    return tape.batch_jacobian(after, state)
+
+
+def _closable(network: Network) -> None:
+    if network.inputs != network.outputs:
+        raise ValueError(
+            f"network: got {network.inputs} inputs and {network.outputs} outputs, expected as "
+            "many, so that the outputs can be fed back"
+        )
 
 
 def _state(network: Network, state, batch: int | None = None) -> tf.Tensor:

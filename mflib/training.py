@@ -25,6 +25,11 @@ What is left for the loop over time is linear:
 where :math:`\delta h'` is what the readout sends, :math:`\delta y\, V^T`, plus what comes from the
 next step. The weights' gradients are sums over time of outer products, so they wait until the
 loop is done: one large product each.
+
+A network may also hear a mixture of the data and its own last output,
+:math:`u_t = \alpha_t x_t + (1-\alpha_t)\, y_{t-1}`: all data is teacher forcing, no data the closed
+loop. As :math:`y = hV + d`, this only adds :math:`(1-\alpha_t)\, V W` to the recurrent kernel of
+step :math:`t`, forwards and backwards.
 """
 
 from __future__ import annotations
@@ -115,10 +120,11 @@ class Trained(NamedTuple):
     seed: int
 
 
-def backpropagate(network: LSTM, inputs, targets, burn_in: int = 0):
+def backpropagate(network: LSTM, inputs, targets, burn_in: int = 0, alpha=None):
     """Loss of a window and its gradient, by the equations at the head of this module.
 
-    The network starts each window from its initial state and is driven by ``inputs``.
+    The network starts each window from its initial state and is driven by ``inputs``, or by a
+    mixture of them and its own outputs.
 
     Parameters
     ----------
@@ -127,6 +133,9 @@ def backpropagate(network: LSTM, inputs, targets, burn_in: int = 0):
     targets : tf.Tensor, shape (time, batch, outputs)
     burn_in : int
         Steps at the start whose error does not count.
+    alpha : tf.Tensor, shape (time,), optional
+        Share of the inputs in what the network hears at each step; the rest is the readout of
+        its state before the step. By default all.
 
     Returns
     -------
@@ -146,13 +155,23 @@ def backpropagate(network: LSTM, inputs, targets, burn_in: int = 0):
 
     # tanh(x) = 2 sigmoid(2 x) - 1, so that one sigmoid serves two gates and the candidate
     one_one_two = tf.repeat(tf.constant([1, 1, 2], dtype), units)
-    # the inputs' share of the weighted sums is one product for all steps
-    driven = tf.reshape(flat(inputs) @ network.kernel + network.bias, (time, batch, 4 * units))
+    heard = inputs
+    if alpha is not None:
+        alpha = _shares(network, alpha, time)
+        closed = network.readout_kernel @ network.kernel
+        heard = alpha * inputs + (1 - alpha) * network.readout_bias
+
+    def recurrent_kernel(t):
+        own = network.recurrent_kernel
+        return own if alpha is None else own + (1 - alpha[t]) * closed
+
+    # what is heard, but for the state's share, enters the weighted sums as one product
+    driven = tf.reshape(flat(heard) @ network.kernel + network.bias, (time, batch, 4 * units))
 
     def forwards(t, carry):
         h, c, gates, hs, cs = carry
         cs = cs.write(t, c)
-        a_ifg, a_o = tf.split(driven[t] + h @ network.recurrent_kernel, [3 * units, units], axis=1)
+        a_ifg, a_o = tf.split(driven[t] + h @ recurrent_kernel(t), [3 * units, units], axis=1)
         if peepholes is not None:
             a_ifg += tf.concat([peepholes[0] * c, peepholes[1] * c, tf.zeros_like(c)], axis=1)
         ifg = one_one_two * tf.sigmoid(one_one_two * a_ifg) - (one_one_two - 1)
@@ -195,19 +214,25 @@ def backpropagate(network: LSTM, inputs, targets, burn_in: int = 0):
         dh += from_readout[t]
         dc += dh * h_by_c[t]
         da = tf.concat([dc, dc, dc, dh], axis=1) * a_all[t]
-        dh = tf.matmul(da, network.recurrent_kernel, transpose_b=True)
+        dh = tf.matmul(da, recurrent_kernel(t), transpose_b=True)
         return dh, dc * c_by_c[t], das.write(t, da)
 
     _, _, das = fold(backwards, (zeros, zeros, sequence(4 * units)), time)
     das = das.stack()
     da = flat(das)
-    previous_hs = tf.concat([zeros[None], hs[:-1]], axis=0)
+    previous_hs = flat(tf.concat([zeros[None], hs[:-1]], axis=0))
+    heard, sent, received = flat(heard), dy, flat(hs)
+    if alpha is not None:  # the readout acts twice, on the error and on what is heard next
+        back = tf.repeat(1 - alpha[:, 0], batch, axis=0)
+        heard += back * (previous_hs @ network.readout_kernel)
+        du = tf.matmul(da, network.kernel, transpose_b=True)
+        sent, received = tf.concat([dy, back * du], 0), tf.concat([received, previous_hs], 0)
     gradient = {
-        "kernel": tf.matmul(flat(inputs), da, transpose_a=True),
-        "recurrent_kernel": tf.matmul(flat(previous_hs), da, transpose_a=True),
+        "kernel": tf.matmul(heard, da, transpose_a=True),
+        "recurrent_kernel": tf.matmul(previous_hs, da, transpose_a=True),
         "bias": tf.reduce_sum(da, axis=0),
-        "readout_kernel": tf.matmul(flat(hs), dy, transpose_a=True),
-        "readout_bias": tf.reduce_sum(dy, axis=0),
+        "readout_kernel": tf.matmul(received, sent, transpose_a=True),
+        "readout_bias": tf.reduce_sum(sent, axis=0),
     }
     if peepholes is not None:
         da_i, da_f, _, da_o = tf.split(das, 4, axis=2)
@@ -215,6 +240,16 @@ def backpropagate(network: LSTM, inputs, targets, burn_in: int = 0):
             [tf.reduce_sum(x, axis=(0, 1)) for x in (da_i * cs, da_f * cs, da_o * next_cs)]
         )
     return loss, gradient
+
+
+def _shares(network, alpha, time):
+    alpha = tf.cast(alpha, network.dtype)
+    if alpha.shape != (time,) or network.inputs != network.outputs:
+        raise ValueError(
+            f"alpha: got shape {tuple(alpha.shape)} for {network.inputs} inputs and "
+            f"{network.outputs} outputs, expected ({time},) and as many inputs as outputs"
+        )
+    return tf.reshape(alpha, (time, 1, 1))
 
 
 def train(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mflib.closed_loop import free_run, warm_up
+from mflib.closed_loop import free_run, jacobian, warm_up
 from mflib.networks import LSTM, Memoryless
 
 
@@ -133,3 +133,39 @@ def test_wrong_state_for_the_cue():
 def test_a_loop_that_cannot_be_closed():
     with pytest.raises(ValueError, match="3 inputs and 2 outputs"):
         free_run(network(inputs=3, outputs=2), np.zeros((1, 12)), 5)
+
+
+@pytest.mark.parametrize("peepholes", [False, True])
+def test_jacobian_is_the_finite_difference_s(peepholes):
+    net = network(peepholes=peepholes)
+    state = np.random.default_rng(2).normal(size=(4, 12))
+    for column, matrix in enumerate(np.moveaxis(jacobian(net, state).numpy(), 2, 0)):
+        step = 1e-6 * np.eye(12)[column]
+        slope = (net.closed_step(state + step) - net.closed_step(state - step)) / 2e-6
+        np.testing.assert_allclose(matrix, slope, atol=1e-8)
+
+
+@pytest.mark.parametrize("peepholes", [False, True])
+def test_determinant_of_the_jacobian_is_known(peepholes):
+    """Schur's complement: c' depends on h only through the gates, and h' on c through c'."""
+    net = network(peepholes=peepholes)
+    units, p = net.units, np.zeros((3, 6)) if net.peepholes is None else net.peepholes.numpy()
+    state = np.random.default_rng(2).normal(size=(50, 12))
+    h, c = np.split(state, 2, axis=1)
+    a = net.readout(state) @ net.kernel + h @ net.recurrent_kernel + net.bias
+    a_i, a_f, a_g, a_o = np.split(a.numpy(), 4, axis=1)
+    i, f = 1 / (1 + np.exp(-a_i - p[0] * c)), 1 / (1 + np.exp(-a_f - p[1] * c))
+    g = np.tanh(a_g)
+    k = np.tanh(f * c + i * g)
+    o = 1 / (1 + np.exp(-a_o - p[2] * (f * c + i * g)))
+    own = f + c * f * (1 - f) * p[1] + g * i * (1 - i) * p[0]
+    closed = (net.readout_kernel @ net.kernel + net.recurrent_kernel).numpy()
+    _, constant = np.linalg.slogdet(closed[:, 3 * units :])
+    expected = np.sum(np.log(np.abs(own * k * o * (1 - o))), axis=1) + constant
+    _, found = np.linalg.slogdet(jacobian(net, state).numpy())
+    np.testing.assert_allclose(found, expected, rtol=1e-10)
+
+
+def test_jacobian_needs_a_loop_that_closes():
+    with pytest.raises(ValueError, match="network: got 3 inputs and 2 outputs"):
+        jacobian(network(inputs=3, outputs=2), np.zeros((1, 12)))

@@ -19,10 +19,12 @@ CIRCLES = [task.trajectory(300, 0.1) for task in seeing_double()]
 SHORT = Protocol(steps=120, batch=8, window=20, burn_in=5)
 
 
-def plain_loss(weights, inputs, targets, burn_in):
+def plain_loss(weights, inputs, targets, burn_in, alpha=None):
     network = LSTM(**weights)
     state, errors = network.initial_state(inputs.shape[1]), []
-    for x, target in zip(inputs, targets, strict=True):
+    for t, (x, target) in enumerate(zip(inputs, targets, strict=True)):
+        if alpha is not None:
+            x = alpha[t] * x + (1 - alpha[t]) * network.readout(state)
         state = network.step(state, x)
         errors.append((network.readout(state) - target) ** 2)
     return tf.reduce_mean(tf.stack(errors[burn_in:]))
@@ -64,16 +66,59 @@ def test_gradient_is_the_tape_s(seed, time, batch, inputs, units, outputs, peeph
         np.testing.assert_allclose(gradient[name], expected[name], rtol=0, atol=1e-12, err_msg=name)
 
 
+@settings(max_examples=15, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    time=st.integers(1, 9),
+    batch=st.integers(1, 3),
+    dim=st.integers(1, 3),
+    units=st.integers(1, 6),
+    peepholes=st.booleans(),
+    data=st.data(),
+)
+def test_gradient_is_the_tape_s_when_outputs_are_heard(
+    seed, time, batch, dim, units, peepholes, data
+):
+    share = st.one_of(st.sampled_from([0.0, 1.0]), st.floats(0, 1))
+    alpha = tf.constant(data.draw(st.lists(share, min_size=time, max_size=time)), tf.float64)
+    burn_in = data.draw(st.integers(0, time - 1))
+    weights, x, y = problem(seed, time, batch, dim, units, dim, peepholes)
+    with tf.GradientTape() as tape:
+        tape.watch(weights)
+        expected_loss = plain_loss(weights, x, y, burn_in, alpha)
+    expected = tape.gradient(expected_loss, weights)
+    loss, gradient = backpropagate(LSTM(**weights), x, y, burn_in, alpha)
+    np.testing.assert_allclose(loss, expected_loss, rtol=1e-12)
+    for name in weights:
+        scale = 1 + np.max(np.abs(expected[name]))
+        error = np.max(np.abs(gradient[name] - expected[name]))
+        assert error <= 1e-12 * scale, name
+
+
+def test_hearing_only_itself_is_the_closed_loop():
+    weights, x, _ = problem(3, 6, 2, 2, 4, 2, True)
+    network = LSTM(**weights)
+    state, outputs = network.initial_state(2), []
+    for _ in range(6):
+        state = network.closed_step(state)
+        outputs.append(network.readout(state))
+    loss, _ = backpropagate(network, x, tf.stack(outputs), 0, tf.zeros(6))
+    assert loss < 1e-28
+    with pytest.raises(ValueError, match=r"alpha: got shape \(5,\).*expected \(6,\)"):
+        backpropagate(network, x, x, 0, tf.zeros(5))
+
+
+@pytest.mark.parametrize("alpha", [None, np.full(7, 0.3), np.zeros(7)])
 @pytest.mark.parametrize("peepholes", [False, True])
-def test_gradient_is_the_finite_difference_s(peepholes):
+def test_gradient_is_the_finite_difference_s(peepholes, alpha):
     weights, x, y = problem(0, 7, 2, 2, 4, 2, peepholes)
-    _, gradient = backpropagate(LSTM(**weights), x, y, 2)
+    _, gradient = backpropagate(LSTM(**weights), x, y, 2, alpha)
     rng = np.random.default_rng(1)
     for name, weight in weights.items():
         direction = rng.normal(size=weight.shape)
         step = 1e-6
         ahead, behind = (
-            plain_loss({**weights, name: weight + sign * step * direction}, x, y, 2)
+            plain_loss({**weights, name: weight + sign * step * direction}, x, y, 2, alpha)
             for sign in (1, -1)
         )
         slope = np.sum(gradient[name] * direction)
