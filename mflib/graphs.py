@@ -286,6 +286,7 @@ SYMBOLS = {
 # lengths in points; a picture 285 points wide fills a telephone of 380 pixels
 LETTERS, SMALL = 9.5, 7.5
 HEIGHT, PAD, STUB, FRAME = 17.0, 5.0, 13.0, 22.0
+SHOWN = 1.2
 STYLE = {"svg.hashsalt": "mflib.graphs", "svg.fonttype": "path", "mathtext.fontset": "stix"}
 
 
@@ -846,7 +847,7 @@ def _paint(graph: _Graph, block: _Block, values: bool, road: set[int]) -> Pictur
     margin = 4.0
     width, height = block.left + block.right + 2 * margin, block.height + 2 * margin
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(width / 72, height / 72), facecolor="white")
+        figure = Figure(figsize=(width / 72, height / 72), facecolor="white", layout="none")
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set(xlim=(0, width), ylim=(height, 0))
         axes.axis("off")
@@ -862,8 +863,11 @@ def _paint(graph: _Graph, block: _Block, values: bool, road: set[int]) -> Pictur
         figure.set_size_inches((right - left) / 72, height / 72)
         stream = io.StringIO()
         figure.savefig(stream, format="svg", metadata={"Date": None})
+    # shown larger than laid out where the page has room; it shrinks where it has not
+    sizes = (f'width="{SHOWN * (right - left):.1f}pt"', f'height="{SHOWN * height:.1f}pt"')
+    svg = re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', " ".join(sizes), stream.getvalue(), count=1)
     edges = tuple((edge.source, edge.target) for edge in graph.edges)
-    return Picture(stream.getvalue(), (right - left, height), painter.boxes, edges)
+    return Picture(svg, (right - left, height), painter.boxes, edges)
 
 
 class _Painter:
@@ -894,7 +898,8 @@ class _Painter:
         bend = (y2 - y1) * 0.55
         curve = [(x0, y0), (x0, y1), (x0, y1 + bend), (x2, y2 - bend), (x2, y2)]
         codes = [Path.MOVETO, Path.LINETO, *[Path.CURVE4] * 3]
-        self.path(curve, codes, on, line.enters)
+        color = LOOP if isinstance(line.lower, _Wire) and line.lower.target is not None else None
+        self.path(curve, codes, on, line.enters, color)
         if line.enters:
             (edge,) = line.edges
             self.waiting.append((edge, np.array(curve)))
