@@ -361,11 +361,13 @@ def draw(
     ------
     ValueError
         If a group named in ``collapse`` or ``fold`` is not on the tape, if groups to be folded
-        differ, or if a group cannot be a box because a value leaves it and comes back.
+        differ or hand on a value from one open group within to another, or if a group cannot be
+        a box because a value leaves it and comes back.
     """
     graph = _graph(tape, dock, set(collapse), dict(fold or {}))
-    block = _Layout(graph, numbers := values and not fold, spacing).block((), width)
-    return _paint(graph, block, numbers, {graph.alias[tape.nodes.index(n)] for n in road})
+    values = values and not fold
+    block = _Layout(graph, values, spacing).block((), width)
+    return _paint(graph, block, values, {graph.alias[tape.nodes.index(node)] for node in road})
 
 
 @dataclass
@@ -452,8 +454,9 @@ def _graph(tape: Tape, dock: bool, collapse: set[str], fold: dict) -> _Graph:
     kept = [edge for edge in edges.values() if edge.source != edge.target or edge.loop]
     if any(e.loop and boxes[e.source].groups != boxes[e.target].groups for e in kept):
         raise ValueError("fold: a loop joins two groups within a step; collapse them")
-    paths = dict.fromkeys(groups(nodes[k])[:d] for k in alias for d in range(1, 9))
-    tints = {path: TINTS[n % len(TINTS)] for n, path in enumerate(p for p in paths if p)}
+    paths = (groups(nodes[k]) for k in alias)
+    paths = dict.fromkeys(path[: d + 1] for path in paths for d in range(len(path)))
+    tints = {path: TINTS[n % len(TINTS)] for n, path in enumerate(paths)}
     return _Graph(nodes, boxes, kept, alias, names, tints)
 
 
@@ -465,8 +468,9 @@ def _folded(nodes, place, fold):
         members = {s: [k for k in alias if s in nodes[k].groups] for s in steps}
         first, others = members[steps[0]], [members[step] for step in steps[1:]]
         recorded = [[nodes[k].operation for k in group] for group in members.values()]
+        differ = ValueError(f"fold: got groups {list(steps)} in which different operations ran")
         if any(operations != recorded[0] for operations in recorded):
-            raise ValueError(f"fold: got groups {list(steps)} in which different operations ran")
+            raise differ
         titles[steps[0]] = title
         before = first
         for group in others:
@@ -479,7 +483,9 @@ def _folded(nodes, place, fold):
                         loops.add((k, position))
                         if not nodes[there].operands:
                             alias.pop(there, None)  # the loop stands where the start was
-                    elif here not in group and here != there:
+                    elif here in group and alias[here] != there:
+                        raise differ
+                    elif here != there:
                         alias[here] = there
             before = group
     for here, there in alias.items():

@@ -311,6 +311,25 @@ def test_what_cannot_be_drawn_is_named():
         odd = tanh(tape.nodes[-1])
     with pytest.raises(ValueError, match="different operations ran"):
         draw(tape, fold={"each": ["t = 1", "odd"]})
+    twisted = Tape()
+    x = twisted.variable("x", 1.0)
+    for name, first, second in (("a", 0, 1), ("b", 1, 0)):
+        with twisted.group(name):
+            pair = x + 1.0, x * 2.0
+            pair[first] - pair[second]
+    with pytest.raises(ValueError, match="different operations ran"):
+        draw(twisted, fold={"each": ["a", "b"]})
+    nested = Tape()
+    h = nested.variable("h", 1.0)
+    for name in ("a", "b"):
+        with nested.group(name):
+            with nested.group("in"):
+                u = tanh(h)
+            with nested.group("out"):
+                h = sigmoid(u)
+    with pytest.raises(ValueError, match="fold: a loop joins two groups"):
+        draw(nested, fold={"each": ["a", "b"]})
+    assert len(draw(nested, fold={"each": ["a", "b"]}, collapse=["in", "out"]).boxes) == 2
     aside = odd + 1.0
     with tape.group("odd"):
         aside * odd
