@@ -3,11 +3,14 @@
 import matplotlib as mpl
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mflib.graphs import Tape, draw, sigmoid, square, tanh, total
+from mflib.networks import LSTM
 from mflib.plots import STYLE
+from mflib.training import backpropagate
 
 MATRIX, ROW, VECTOR, NUMBER = (3, 4), (1, 4), (4,), ()
 
@@ -71,67 +74,73 @@ def test_derivatives_are_central_differences(name):
             assert variable.adjoint[position] == pytest.approx(slope, rel=1e-7, abs=1e-8)
 
 
-def lstm(tape, kernel, recurrent, bias, peepholes, inputs):
-    """Equations (5)-(10) on a tape, gates by slices in Keras' order; all outputs' squares."""
-    units = len(recurrent)
-    names = {"W": kernel, "U": recurrent, "b": bias}
-    weights = {name: tape.variable(name, value) for name, value in names.items()}
-    if peepholes is not None:
-        weights["p"] = tape.variable("p", peepholes)
-    h = c = np.zeros((inputs.shape[1], units))
-    h, c = tape.variable("h", h), tape.variable("c", c)
-    loss = 0.0
-    for u in inputs:
-        a = u @ weights["W"] + h @ weights["U"] + weights["b"]
+def lstm_loss(w, inputs, targets, alpha):
+    """Equations (5)-(10) on a tape, and the mean squared error of the readout.
+
+    The network hears ``alpha * data + (1 - alpha) * its own last output``.
+    """
+    tape, units = Tape(), len(w["recurrent_kernel"])
+    w = {name: tape.variable(name, value) for name, value in w.items()}
+    zeros = np.zeros((inputs.shape[1], units))
+    h, c, loss = tape.variable("h", zeros), tape.variable("c", zeros), 0.0
+    for x, target, share in zip(inputs, targets, alpha, strict=True):
+        u = share * x + (1 - share) * (h @ w["readout_kernel"] + w["readout_bias"])
+        a = u @ w["kernel"] + h @ w["recurrent_kernel"] + w["bias"]
         a_i, a_f, a_g, a_o = (a[:, k * units : (k + 1) * units] for k in range(4))
-        if peepholes is not None:
-            a_i, a_f = a_i + weights["p"][0] * c, a_f + weights["p"][1] * c
+        if "peepholes" in w:
+            a_i, a_f = a_i + w["peepholes"][0] * c, a_f + w["peepholes"][1] * c
         c = sigmoid(a_f) * c + sigmoid(a_i) * tanh(a_g)
-        if peepholes is not None:
-            a_o = a_o + weights["p"][2] * c
+        if "peepholes" in w:
+            a_o = a_o + w["peepholes"][2] * c
         h = sigmoid(a_o) * tanh(c)
-        loss = loss + total(square(h))
-    return loss, list(weights.values())
+        loss = loss + total(square(h @ w["readout_kernel"] + w["readout_bias"] - target))
+    return loss * (1 / targets.size), w
 
 
-@settings(max_examples=15, deadline=None)
+def watched_loss(network, inputs, targets, alpha):
+    """The same with the library's network, under TensorFlow's tape."""
+    state, errors = network.initial_state(inputs.shape[1]), []
+    for x, target, share in zip(inputs, targets, alpha, strict=True):
+        state = network.step(state, share * x + (1 - share) * network.readout(state))
+        errors.append(network.readout(state) - target)
+    return tf.reduce_mean(tf.square(errors))
+
+
+@settings(max_examples=20, deadline=None)
 @given(
     st.integers(1, 4),
     st.integers(1, 3),
     st.integers(1, 3),
     st.integers(1, 5),
     st.booleans(),
+    st.sampled_from(["data", "itself", "constant mixture", "changing mixture"]),
     st.integers(0, 2**20),
 )
-def test_lstm_is_tensorflows(units, inputs, batch, time, with_peepholes, seed):
-    import tensorflow as tf
-
-    from mflib.networks import LSTM
-
+def test_the_lstm_has_tensorflows_gradient_and_the_librarys(
+    units, size, batch, time, with_peepholes, hears, seed
+):
     rng = np.random.default_rng(seed)
-    shapes = [(inputs, 4 * units), (units, 4 * units), (4 * units,), (3, units)]
-    weights = [rng.normal(size=shape) for shape in shapes]
-    if not with_peepholes:
-        weights[3] = None
-    u = rng.normal(size=(time, batch, inputs))
+    network = LSTM.create(size, units, peepholes=with_peepholes, dtype="float64")
+    w = {name: rng.normal(size=weight.shape) for name, weight in network.weights().items()}
+    inputs, targets = rng.normal(size=(2, time, batch, size))
+    alpha = {"data": 1.0, "itself": 0.0, "constant mixture": 0.3, "changing mixture": None}[hears]
+    alpha = rng.uniform(size=time) if alpha is None else np.full(time, alpha)
 
-    loss, variables = lstm(Tape(), *weights, u)
+    loss, variables = lstm_loss(w, inputs, targets, alpha)
     loss.backward()
 
-    *first, peepholes = [None if w is None else tf.constant(w) for w in weights]
-    used = first + ([peepholes] if with_peepholes else [])
+    network = LSTM(**{name: tf.constant(value) for name, value in w.items()})
     with tf.GradientTape() as tape:
-        tape.watch(used)
-        readout = tf.zeros((units, 1), tf.float64), tf.zeros(1, tf.float64)
-        network = LSTM(*first, *readout, peepholes)
-        state, expected = network.initial_state(batch), 0.0
-        for sample in u:
-            state = network.step(state, tf.constant(sample))
-            expected += tf.reduce_sum(state[:, :units] ** 2)
+        tape.watch(list(network.weights().values()))
+        expected = watched_loss(network, inputs, targets, alpha)
     assert loss.value == pytest.approx(float(expected), rel=1e-12)
-    for variable, gradient in zip(variables, tape.gradient(expected, used), strict=True):
-        scale = max(1.0, np.abs(gradient).max())
-        np.testing.assert_allclose(variable.adjoint, gradient, rtol=0, atol=1e-12 * scale)
+    data = tf.constant(inputs), tf.constant(targets)
+    _, fused = backpropagate(network, *data, alpha=tf.constant(alpha))
+    for gradient in (tape.gradient(expected, network.weights()), fused):
+        for name, variable in variables.items():
+            scale = max(1.0, np.abs(gradient[name]).max())
+            error = np.abs(variable.adjoint - gradient[name]).max()
+            assert error <= 1e-12 * scale, name
 
 
 def test_shares_of_a_shared_value_add_up():
