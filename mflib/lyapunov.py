@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mflib.systems import System, _count, _initial, _one_system, _step, ensemble, trajectory
+from mflib.systems import System, _count, _initial, _one_system, _step, trajectory
 
 __all__ = [
     "Cycle",
@@ -31,8 +31,6 @@ __all__ = [
     "superstable",
 ]
 
-DISCARD = 0.2
-"""Share of the segments at the beginning in which the frame finds its directions."""
 BLOCKS = 40
 """At least so many blocks are drawn from in a bootstrap."""
 SPREAD = 1e-4
@@ -48,8 +46,7 @@ class Spectrum:
     exponents : numpy.ndarray, shape (count,)
         In falling order, up to the error.
     intervals : numpy.ndarray, shape (count, 2)
-        95 % intervals by a bootstrap over blocks of the trajectories. Where an orbit mixes
-        slowly they come out too narrow; a second seed shows it.
+        95 % intervals by a bootstrap over blocks of the trajectories.
     members : numpy.ndarray, shape (members, count)
         The exponents of each trajectory on its own.
     volume : float
@@ -145,6 +142,7 @@ def propagate(
     *,
     segments: int,
     time: float = 1.0,
+    discard: int | None = None,
     count: int | None = None,
     forced: bool = False,
     seed: int = 0,
@@ -152,8 +150,7 @@ def propagate(
     """Lyapunov exponents of anything that moves a state and tangent vectors along.
 
     Benettin's method: a frame of orthonormal tangent vectors is carried along for a segment,
-    made orthonormal again (Gram–Schmidt), and the logarithms of the lengths are averaged. The
-    first fifth of the segments is left out.
+    made orthonormal again (Gram–Schmidt), and the logarithms of the lengths are averaged.
 
     Parameters
     ----------
@@ -166,9 +163,12 @@ def propagate(
     state : array_like, shape (members, dim)
         On the attractor.
     segments : int
-        How many, at least 5.
+        How many are averaged over.
     time : float
         Units of time a segment takes.
+    discard : int, optional
+        Segments before those, in which the frame finds its directions; by default a quarter as
+        many. It takes many times 1 / (gap between exponents).
     count : int, optional
         How many exponents; by default all.
     forced : bool
@@ -203,7 +203,8 @@ def propagate(
     state = np.asarray(state)
     if state.ndim != 2 or state.size == 0 or not np.all(np.isfinite(state)):
         raise ValueError(f"state: got shape {state.shape}, expected (members, dim), finite")
-    segments = _count("segments", segments, least=5)
+    segments = _count("segments", segments)
+    discard = -(-segments // 4) if discard is None else _count("discard", discard, least=0)
     members, dim = state.shape
     count = dim if count is None else _count("count", count)
     if count > dim:
@@ -213,29 +214,29 @@ def propagate(
     rng = np.random.default_rng(seed)
     frame = rng.normal(size=(members, dim, count))
     frame, _ = _orthonormal(frame)
-    skip = int(DISCARD * segments)
     logarithms = np.empty((segments, members, count))
     volumes = np.full((segments, members), np.nan)
-    for n in range(segments):
+    for n in range(-discard, segments):
         with np.errstate(over="ignore", invalid="ignore"):
             state, frame, volume = advance(state, frame)
         if not np.all(np.isfinite(state)):
             raise ValueError(
-                f"state: got one whose orbit left all bounds after {(n + 1) * time:.6g} units of "
-                "time, expected states with bounded orbits"
+                "state: got one whose orbit left all bounds after "
+                f"{(discard + n + 1) * time:.6g} units of time, expected bounded orbits"
             )
         frame, lengths = _orthonormal(np.asarray(frame))
-        with np.errstate(divide="ignore"):
-            logarithms[n] = np.log(lengths)
-        if volume is not None:
-            volumes[n] = volume
-    rates = logarithms[skip:] / time
+        if n >= 0:
+            with np.errstate(divide="ignore"):
+                logarithms[n] = np.log(lengths)
+            if volume is not None:
+                volumes[n] = volume
+    rates = logarithms / time
     return Spectrum(
         exponents=rates.mean(axis=(0, 1)),
         intervals=_bootstrap(rates, rng),
         members=rates.mean(axis=0),
-        volume=float(volumes[skip:].mean() / time),
-        time=(segments - skip) * members * time,
+        volume=float(volumes.mean() / time),
+        time=segments * members * time,
         dim=dim,
         forced=forced,
     )
@@ -257,8 +258,8 @@ def spectrum(
 
     State and tangent vectors are moved together, by the Runge–Kutta method or by the map, on
     many trajectories at once. They start beside points of one orbit, so that all are on its
-    attractor, and part for a transient before anything is measured (of a map, they are pieces
-    of one orbit).
+    attractor. For a transient they part and the vectors find their directions; then it is
+    measured. (Of a map they are pieces of one orbit.)
 
     Parameters
     ----------
@@ -266,7 +267,7 @@ def spectrum(
         If a parameter is an array, each of its values gets a trajectory of its own, and
         ``members`` of the result lists their exponents.
     steps : int
-        Of all members together; so the time averaged over is about ``0.8 * steps * dt``.
+        Of all members together, so the time averaged over is ``steps * dt``.
     dt : float, optional
         By default the system's natural step.
     count : int, optional
@@ -274,11 +275,11 @@ def spectrum(
     initial : array_like, shape (dim,), optional
         By default the system's own.
     transient : float, optional
-        Time to reach the attractor; by default the system's own.
+        Time to reach the attractor, and again for the vectors to find their directions; by
+        default the system's own.
     members : int, optional
-        Trajectories. With more it is faster, but each must last long enough for the tangent
-        vectors to find their directions: many times 1 / (gap between exponents). By default
-        at most 128, and so few that each lasts as long as the transient.
+        Trajectories. More are faster together, but each costs a transient. By default at most
+        128, and so few that each is measured as long as the transient lasts.
     segment : int, optional
         Steps between orthonormalisations; by default 10 for a flow and 1 for a map.
     seed : int
@@ -314,44 +315,38 @@ def spectrum(
     if members is None:
         members = int(np.clip(steps * dt / max(wait, dt), 8, 128))
     members = _count("members", members)
-    if system.forcing is not None:  # all members see the forcing in the same phase
+    if system.forcing is not None:
         wait = np.ceil(wait / system.forcing) * system.forcing
     families = [len(value) for value in system.parameters.values() if np.ndim(value)]
     members = families[0] if families else members
-    each = max(5 * segment, steps // members)
-    settle = int(np.ceil(wait / dt))
+    each = max(segment, steps // members)
+    discard = int(np.ceil(wait / dt / segment))
     if families:
         state = np.tile(start, (members, 1))
     elif system.kind == "map":  # one orbit, cut into pieces
         each = each // 30 * 30 + 1  # on a short cycle, pieces begin at each of its points in turn
         state = trajectory(system, members * each, initial=start, transient=wait)[::each]
-        settle = 0
+        discard = None
     else:
         spacing = max(system.dt, wait / members)
-        if system.forcing is not None:
+        if system.forcing is not None:  # all members see the forcing in the same phase
             spacing = max(1, round(spacing / system.forcing)) * system.forcing
-            settle = round(wait / system.forcing) * round(system.forcing / dt)
         state = trajectory(system, members, spacing, start, transient=wait, rtol=1e-8)
         size = max(float(np.max(np.abs(state - state.mean(axis=0)))), 1e-6)
         state = state + SPREAD * size * np.random.default_rng(seed).normal(size=state.shape)
-    run = ensemble(system, state, settle, dt)
-    if run.diverged.any():
-        raise ValueError(
-            f"initial: got {start.tolist()}, from where {run.diverged.sum()} of {members} orbits "
-            "escape, expected an initial condition with bounded orbits"
-        )
     return propagate(
-        _advance(system, dt, segment, settle * dt),
-        run.points[:, -1],
+        _advance(system, dt, segment),
+        state,
         segments=each // segment,
         time=segment * dt,
+        discard=discard,
         count=count,
         forced=system.forcing is not None,
         seed=seed,
     )
 
 
-def _advance(system: System, dt: float, segment: int, start: float) -> Callable:
+def _advance(system: System, dt: float, segment: int) -> Callable:
     """Move state and frame of a system ``segment`` steps on; members are the last axis inside."""
     taken = 0
 
@@ -383,7 +378,7 @@ def _advance(system: System, dt: float, segment: int, start: float) -> Callable:
         frame = np.ascontiguousarray(frame.transpose(1, 2, 0))
         volume = 0.0
         for _ in range(segment):
-            x, frame, grown = step(start + taken * dt, x, frame)
+            x, frame, grown = step(taken * dt, x, frame)
             volume = volume + grown
             taken += 1
         return x.T, frame.transpose(2, 0, 1), volume

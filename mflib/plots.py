@@ -2,7 +2,7 @@
 
 Colours are those of Okabe and Ito, which readers with any kind of colour vision can tell apart;
 a marker repeats what the colour says. Figures are drawn on white; the book turns them over for
-its dark theme.
+its dark theme. A phone shows the rows of a table as cards.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import re
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from html import escape
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -23,10 +24,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
+from mflib.record import Html
 from mflib.tasks import Circle
 
 __all__ = [
     "ATTRACTORS",
+    "COLOURS",
     "GREY",
     "Movie",
     "draw_run",
@@ -34,17 +37,50 @@ __all__ = [
     "movie",
     "plane",
     "source",
+    "table",
     "two_runs_movie",
     "use_style",
 ]
 
-ATTRACTORS = {
-    "A": ("#0072B2", "o"),
-    "B": ("#D55E00", "^"),
+COLOURS = {
+    "blue": "#0072B2",
+    "vermilion": "#D55E00",
+    "green": "#009E73",
+    "pink": "#CC79A7",
+    "orange": "#E69F00",
+    "sky": "#56B4E9",
+    "brown": "#7F3C00",
+    "navy": "#1F1A5A",
 }
-"""Colour and marker by the attractor's name."""
+"""The palette by name. Yellow, too faint on white, and black are replaced by two dark shades."""
 
 GREY = "#6e6e6e"
+
+ATTRACTORS = {
+    # the two attractors of a system that has two
+    "A": (COLOURS["blue"], "o"),
+    "B": (COLOURS["vermilion"], "^"),
+    # kinds of attractors in one system
+    "rest": (COLOURS["orange"], "o"),
+    "cycle": (COLOURS["green"], "s"),
+    "chaos": (COLOURS["pink"], "*"),
+    # chaotic systems
+    "lorenz": (COLOURS["blue"], "s"),
+    "halvorsen": (COLOURS["green"], "^"),
+    "rossler": (COLOURS["vermilion"], "o"),
+    "chua": (COLOURS["pink"], "D"),
+    "thomas": (COLOURS["orange"], "v"),
+    "sprott_b": (COLOURS["sky"], "P"),
+    "chen": (COLOURS["brown"], "X"),
+    "aizawa": (COLOURS["navy"], "*"),
+    # and orbits on none of them
+    "none": (GREY, "."),
+    "diverged": ("#000000", "x"),
+}
+"""Colour and marker by the attractor's name, or its system's.
+
+No two pairs are the same, and within a group neither two colours nor two markers are.
+"""
 
 STYLE = {
     "axes.axisbelow": True,
@@ -84,6 +120,46 @@ def source(function) -> Markdown:
     code = textwrap.dedent(inspect.getsource(function))
     code = re.sub(r'\n *r?""".*?"""', "", code, count=1, flags=re.DOTALL)
     return Markdown(f"```python\n{code}```")
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Html:
+    r"""A table whose rows a phone shows as cards, each headed by the row's first cell.
+
+    Parameters
+    ----------
+    columns : sequence of str
+    rows : sequence of sequences of str
+        A cell for each column; ``\n`` begins a new line in a cell.
+
+    Raises
+    ------
+    ValueError
+        If a row has too few or too many cells.
+
+    Examples
+    --------
+    >>> print(table(["system", "exponent"], [["Lorenz", "0.906"], ["Rössler", "0.072"]]))
+    system | exponent
+    Lorenz | 0.906
+    Rössler | 0.072
+    """
+    for row in rows:
+        if len(row) != len(columns):
+            raise ValueError(f"rows: got {len(row)} cells in {row}, expected {len(columns)}")
+
+    def cell(column, content):
+        content = escape(content).replace("\n", "<br>")
+        return f'<td data-label="{escape(column)}">{content}</td>'
+
+    head = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
+    body = "".join(
+        f'<tr><th scope="row">{escape(first)}</th>{"".join(map(cell, columns[1:], rest))}</tr>'
+        for first, *rest in rows
+    )
+    return Html(
+        f'<table class="table cards"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>',
+        "\n".join(" | ".join(row).replace("\n", ", ") for row in [columns, *rows]),
+    )
 
 
 def plane(axes: Axes, reach: float, title: str = "") -> Axes:

