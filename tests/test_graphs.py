@@ -7,7 +7,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mflib.graphs import Tape, draw, sigmoid, square, tanh, total
+from mflib.drawing import draw
+from mflib.graphs import Tape, sigmoid, square, tanh, total
 from mflib.networks import LSTM
 from mflib.plots import STYLE
 from mflib.training import backpropagate
