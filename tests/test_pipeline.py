@@ -106,8 +106,6 @@ def test_each_chapter_runs_once_and_again_only_when_something_changed(book):
 
     (book.root / "mflib" / "code.py").write_text("x = 2\n")
     assert book.run() == ["one"]
-    (book.root / "data" / "network.bin").write_bytes(b"weights")
-    assert book.run() == ["one"]
     book.chapter("two", "import os\nprint(os.getcwd())")
     assert book.run() == ["two"]
     assert str(book.root / "chapters") in str(book.executed("two").cells[2].outputs)
@@ -115,6 +113,24 @@ def test_each_chapter_runs_once_and_again_only_when_something_changed(book):
     assert book.run() == ["one"]
     assert book.run(parameters={"seed": 7}) == ["one", "two"]
     assert "quick 7" in str(book.executed("one").cells[4].outputs)
+
+
+def test_a_chapter_runs_again_only_for_the_data_it_names(book):
+    data = book.root / "data"
+    (data / "networks").mkdir()
+    book.chapter("one", "path = '../data/table.jsonl'")
+    book.chapter("two", "path = f'../data/networks/{seed}.npz'")
+    assert book.run() == ["one", "two"]
+    (data / "table.jsonl").write_text("{}")
+    assert book.run() == ["one"]
+    (data / "networks" / "0.npz").write_bytes(b"weights")
+    assert book.run() == ["two"]
+    (data / "other.csv").write_text("1,2")
+    assert book.run() == []
+    (book.root / "mflib" / "code.py").write_text("PATH = 'data/other.csv'")
+    assert book.run() == ["one", "two"]
+    (data / "other.csv").write_text("1,3")
+    assert book.run() == ["one", "two"]
 
 
 def test_a_clean_notebook_is_kept_and_carries_its_record(book):

@@ -7,6 +7,7 @@ import functools
 import hashlib
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -135,8 +136,8 @@ class Project:
         claims = [repr(claim) for claim in self.claims_of(chapter).values()]
         stated = [cells, claims, parameters, sys.version_info[:2]]
         digest = hashlib.sha256(json.dumps(stated, sort_keys=True).encode())
-        inputs = [*self.root.glob("mflib/**/*.py"), self.root / "requirements.txt"]
-        inputs += [path for path in self.root.glob("data/**/*") if path.name != "claims.toml"]
+        code = sorted(self.root.glob("mflib/**/*.py"))
+        inputs = [*code, self.root / "requirements.txt", *self._data_named_in(chapter, code)]
         if chapter.is_back_matter:
             inputs += [self.build / "results.json", self.build / "build.json"]
         for path in sorted(path for path in inputs if path.is_file()):
@@ -144,6 +145,23 @@ class Project:
             content = _file_digest(path, state.st_mtime_ns, state.st_size)
             digest.update(f"\n{path.relative_to(self.root).as_posix()} {content}".encode())
         return digest.hexdigest()
+
+    def _data_named_in(self, chapter: Chapter, code: list[Path]) -> list[Path]:
+        """Return the files of `data` that the chapter or the library names, or their folder."""
+        texts = [chapter.source, *code]
+        words = {word for path in texts for word in _words(path, path.stat().st_mtime_ns)}
+        data = self.root / "data"
+        return [
+            path
+            for path in data.glob("**/*")
+            if path.name != "claims.toml" and words & set(path.relative_to(data).parts)
+        ]
+
+
+@functools.cache
+def _words(path: Path, modified: int) -> frozenset[str]:
+    """Return everything in a file that could be a file's name."""
+    return frozenset(re.findall(r"[\w.-]+", path.read_text(encoding="utf-8")))
 
 
 @functools.cache

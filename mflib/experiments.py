@@ -1,0 +1,111 @@
+"""Experiments that are too long for a chapter: plain functions of a configuration, for sweeps.
+
+A chapter does the same with a few configurations in front of the reader, and shows the recorded
+rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from mflib.closed_loop import drive, free_run
+from mflib.judge import PERIODS, historical, strict
+from mflib.reservoirs import ContinuousReservoir, fit_readout, random_weights, replace
+from mflib.tasks import seeing_double
+
+__all__ = ["DATA", "RESERVOIRS", "ReservoirSeeingDouble", "reservoir_seeing_double"]
+
+DATA = Path(__file__).resolve().parents[1] / "data"
+"""Where tables of sweeps are kept."""
+
+LISTEN, TRAIN, PREDICT = 6, 15, 15
+"""Periods, as published."""
+COARSE = 0.05
+"""Time step of long free runs; the closed loop is a differential equation."""
+
+
+@dataclass(frozen=True)
+class ReservoirSeeingDouble:
+    """A continuous-time reservoir that is to see double, with the published values.
+
+    Attributes
+    ----------
+    x_cen : float
+        Half the distance of the circles' centres.
+    radius : float
+        Spectral radius.
+    seed : int
+        Of the random weights.
+    units : int
+    """
+
+    x_cen: float
+    radius: float
+    seed: int
+    units: int = 500
+
+    def untrained(self) -> ContinuousReservoir:
+        """The reservoir before its readout is found."""
+        weights = random_weights(
+            self.units, 2, radius=self.radius, strength=0.2, density=0.05, seed=self.seed
+        )
+        return ContinuousReservoir(**weights, gamma=5.0, dt=0.01)
+
+    def data(self) -> np.ndarray:
+        """Both circles for listening and training, shape ``(2, samples, 2)``."""
+        a, b = seeing_double(self.x_cen)
+        samples = round((LISTEN + TRAIN) * a.period / 0.01) + 1
+        return np.stack([a.trajectory(samples, 0.01), b.trajectory(samples, 0.01, phase=np.pi)])
+
+    def trained(self) -> ContinuousReservoir:
+        """The reservoir with its readout, both circles blended with equal weights."""
+        listen = round(LISTEN * 2 * np.pi / 0.01)
+        return fit_readout(self.untrained(), self.data(), listen=listen, ridge=1e-2)
+
+
+def reservoir_seeing_double(configuration: ReservoirSeeingDouble) -> dict:
+    """Train one reservoir and judge both circles from the states in which training ended.
+
+    Returns
+    -------
+    dict
+        For A and B the historical judge's reason after 15 periods, ``historical_A``, and the
+        strict judge's after 100, ``strict_A``; the readout's ``one_step_error``, root mean square
+        in units of the data; and ``square``, the norm of the readout's share
+        that acts on squares.
+
+    References
+    ----------
+    Flynn, Tsachouridis and Amann (2023), arXiv:2305.05799.
+    """
+    network, data = configuration.trained(), configuration.data()
+    tasks = seeing_double(configuration.x_cen)
+    states = drive(network, data[:, :-1])
+    listen = round(LISTEN * 2 * np.pi / 0.01)
+    error = network.readout(states[:, listen:]) - data[:, listen + 1 :]
+    last = states[:, -1]
+    short = free_run(network, last, round(PREDICT * 2 * np.pi / 0.01)).outputs.numpy()
+    coarse = replace(network, dt=COARSE)
+    long = free_run(coarse, last, round(PERIODS * 2 * np.pi / COARSE)).outputs.numpy()
+    result = {}
+    for task, brief, lasting in zip(tasks, short, long, strict=True):
+        result[f"historical_{task.name}"] = historical(brief, task, 0.01).reason
+        result[f"strict_{task.name}"] = strict(lasting, task, COARSE).reason
+    square = network.readout_kernel[configuration.units :]
+    return result | {
+        "one_step_error": float(np.sqrt(np.mean(error**2))),
+        "square": float(tf.norm(square)),
+    }
+
+
+RESERVOIRS = [
+    ReservoirSeeingDouble(x_cen, radius, seed)
+    for x_cen in (0.0, 2.0, 4.0, 10.0)
+    for seed in range(100)
+    for radius in (0.2, 0.6, 0.9, 1.1, 1.25, 1.4, 1.55, 1.7, 1.85, 2.0)
+]
+"""The map of spectral radius and overlap, recorded in ``data/reservoirs.jsonl``."""

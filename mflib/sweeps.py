@@ -1,0 +1,199 @@
+"""Grids of experiments, run in parallel, stored point by point, and resumed where they stopped.
+
+An experiment is a plain function of a frozen configuration. :func:`sweep` runs it for every
+configuration that is not in the table yet, in processes of this machine or, by the address of a
+Dask scheduler, on any cluster. The table is a file of JSON lines. A finished point is one line,
+written at once and by one process: a run that is killed loses the points it was working on and
+nothing else. Before its points each run leaves a line that says when and with what it was done.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from tqdm import tqdm
+
+__all__ = ["read", "sweep"]
+
+PACKAGES = ("mflib", "tensorflow", "numpy", "scipy")
+"""Whose versions a run notes."""
+
+
+def sweep(
+    experiment: Callable,
+    configurations: Iterable,
+    path: str | os.PathLike,
+    *,
+    scheduler: str | None = None,
+    workers: int | None = None,
+    progress: bool = True,
+) -> list[dict]:
+    """Run an experiment for every configuration that the table does not hold yet.
+
+    Parameters
+    ----------
+    experiment : callable
+        ``experiment(configuration)`` returns a dictionary that JSON can hold. Other processes
+        must be able to import it, and it must depend on nothing but its configuration.
+    configurations : iterable
+        Instances of a frozen dataclass, whose fields JSON can hold, each once.
+    path : path-like
+        The table; continued if it exists.
+    scheduler : str, optional
+        Address of a Dask scheduler, ``"tcp://..."``. By default processes of this machine.
+    workers : int, optional
+        How many processes on this machine; by default one for each processor.
+    progress : bool
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    list of dict
+        A row for each configuration, in their order: its fields, the results, ``seconds``, and
+        ``error``. A point that fails is recorded with its traceback and stops nothing; the next
+        sweep tries it again.
+
+    Raises
+    ------
+    ValueError
+        If a configuration comes twice, or the table is of another experiment or damaged.
+    """
+    path, name = Path(path), f"{experiment.__module__}.{experiment.__qualname__}"
+    wanted = {_key(asdict(configuration)): configuration for configuration in configurations}
+    configurations = list(configurations)
+    if len(wanted) < len(configurations):
+        raise ValueError("configurations: got some twice, expected each once")
+    done = {}
+    if path.exists():
+        done = {_key(point["configuration"]): point for point in _points(path, name)}
+    missing = {k: c for k, c in wanted.items() if k not in done or done[k]["error"]}
+    if missing:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _append(path, {"run": _provenance(name)})
+    bar = tqdm(
+        total=len(wanted),
+        initial=len(wanted) - len(missing),
+        unit="point",
+        disable=not progress,
+    )
+    with bar:
+        for point in _run(experiment, list(missing.values()), scheduler, workers):
+            _append(path, point)
+            done[_key(point["configuration"])] = point
+            bar.update()
+    return [_row(done[key]) for key in wanted]
+
+
+def read(path: str | os.PathLike) -> list[dict]:
+    """The rows of a table, in the order of their configurations' first appearance.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    list of dict
+        As from :func:`sweep`. Of a point that was tried again the last trial counts.
+    """
+    points = {_key(point["configuration"]): point for point in _points(Path(path))}
+    return [_row(point) for point in points.values()]
+
+
+def _points(path: Path, name: str | None = None) -> Iterator[dict]:
+    """The points of a table, after a look at what it is a table of."""
+    lines = path.read_text(encoding="utf-8").split("\n")
+    for number, line in enumerate(lines[:-1], 1):  # what follows the last end of line is unfinished
+        try:
+            entry = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"path: line {number} of {path} is damaged") from error
+        if "run" not in entry:
+            yield entry
+        elif name not in (None, entry["run"]["experiment"]):
+            raise ValueError(
+                f"path: {path} is a table of {entry['run']['experiment']}, expected {name}"
+            )
+
+
+def _append(path: Path, entry: dict) -> None:
+    """Add a line, whole or not at all as far as a reader can see."""
+    with path.open("a+b") as file:
+        if size := file.tell():
+            file.seek(size - 1)
+            if file.read() != b"\n":  # a run was killed while it wrote
+                file.seek(0)
+                file.truncate(file.read().rfind(b"\n") + 1)
+        file.write(json.dumps(entry).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _run(experiment, configurations, scheduler, workers) -> Iterator[dict]:
+    """Points as they finish."""
+    if not configurations:
+        return
+    from distributed import Client, LocalCluster, as_completed
+
+    if scheduler is None:
+        cluster = LocalCluster(
+            n_workers=workers or os.cpu_count(),
+            threads_per_worker=1,
+            host="127.0.0.1",
+            dashboard_address=None,
+        )
+    else:
+        cluster = scheduler
+    with Client(cluster) as client:
+        futures = {
+            client.submit(_attempt, experiment, configuration, pure=False): configuration
+            for configuration in configurations
+        }
+        for future in as_completed(futures):
+            lost = future.exception()  # its workers died one after the other
+            yield _point(futures[future], {}, 0.0, str(lost)) if lost else future.result()
+            future.release()
+    if scheduler is None:
+        cluster.close()
+
+
+def _attempt(experiment, configuration) -> dict:
+    begin, result, error = time.perf_counter(), {}, ""
+    try:
+        result = experiment(configuration)
+    except Exception:  # whatever happens to a point, the others go on
+        error = traceback.format_exc()
+    return _point(configuration, result, time.perf_counter() - begin, error)
+
+
+def _point(configuration, result, seconds, error) -> dict:
+    configuration = asdict(configuration)
+    seconds = round(seconds, 3)
+    return {
+        "configuration": configuration,
+        "result": result,
+        "seconds": seconds,
+        "error": error,
+    }
+
+
+def _row(point: dict) -> dict:
+    row = point["configuration"] | point["result"]
+    return row | {"seconds": point["seconds"], "error": point["error"]}
+
+
+def _key(configuration: dict) -> str:
+    return json.dumps(configuration, sort_keys=True)
+
+
+def _provenance(name: str) -> dict:
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"experiment": name, "date": now, "versions": {p: version(p) for p in PACKAGES}}

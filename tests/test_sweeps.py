@@ -1,0 +1,136 @@
+"""Sweeps: nothing is lost, nothing is done twice, and who did it does not matter."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from mflib.sweeps import read, sweep
+
+
+@dataclass(frozen=True)
+class Point:
+    x: float
+    name: str = "a"
+    folder: str = ""
+    seconds: float = 0.0
+
+
+def double(point):
+    """Twice x; leaves a mark each time it runs."""
+    if point.folder:
+        with (Path(point.folder) / "marks").open("a") as marks:
+            marks.write(f"{point.x}\n")
+    time.sleep(point.seconds)
+    if point.x < 0:
+        raise ArithmeticError("x is negative")
+    return {"twice": 2 * point.x}
+
+
+def deadly(point):
+    """Kills its process, once."""
+    mark = Path(point.folder) / f"killed_{point.x}"
+    if point.x == 3 and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return {"twice": 2 * point.x}
+
+
+def test_a_sweep_gives_rows_in_order_and_a_table_that_can_be_read(tmp_path):
+    path = tmp_path / "table.jsonl"
+    points = [Point(x, name) for name in "ba" for x in (3.0, 1.0)]
+    rows = sweep(double, points, path, workers=2, progress=False)
+    assert [(row["name"], row["x"], row["twice"]) for row in rows] == [
+        ("b", 3, 6),
+        ("b", 1, 2),
+        ("a", 3, 6),
+        ("a", 1, 2),
+    ]
+    assert sorted(map(str, read(path))) == sorted(map(str, rows))
+    run = json.loads(path.read_text().splitlines()[0])["run"]
+    assert run["experiment"] == "test_sweeps.double"
+    assert set(run) == {"experiment", "date", "versions"}
+
+
+def test_what_is_finished_is_not_done_again_and_what_failed_is(tmp_path):
+    path = tmp_path / "table.jsonl"
+    points = [Point(x, folder=str(tmp_path)) for x in (-1.0, 1.0)]
+    bad, good = sweep(double, points, path, workers=1, progress=False)
+    assert "ArithmeticError: x is negative" in bad["error"]
+    assert (good["error"], good["twice"]) == ("", 2)
+    more = [*points, Point(2.0, folder=str(tmp_path))]
+    rows = sweep(double, more, path, workers=1, progress=False)
+    assert [row.get("twice") for row in rows] == [None, 2, 4]
+    marks = (tmp_path / "marks").read_text().split()
+    assert sorted(marks) == ["-1.0", "-1.0", "1.0", "2.0"]
+    assert len(read(path)) == 3
+    before = path.read_bytes()
+    assert sweep(double, more[1:], path, workers=1, progress=False) == rows[1:]
+    assert path.read_bytes() == before
+
+
+def test_results_do_not_depend_on_the_number_of_workers(tmp_path):
+    points = [Point(x) for x in range(6)]
+    tables = [
+        sweep(double, points, tmp_path / f"{n}.jsonl", workers=n, progress=False) for n in (1, 3)
+    ]
+    assert [row["twice"] for row in tables[0]] == [row["twice"] for row in tables[1]]
+
+
+def test_a_worker_that_is_killed_loses_nothing(tmp_path):
+    points = [Point(x, folder=str(tmp_path)) for x in range(6)]
+    rows = sweep(deadly, points, tmp_path / "table.jsonl", workers=2, progress=False)
+    assert (tmp_path / "killed_3").exists()
+    assert [row["twice"] for row in rows] == [0, 2, 4, 6, 8, 10]
+    assert len(read(tmp_path / "table.jsonl")) == 6
+
+
+RUN = """
+import sys
+sys.path.insert(0, {tests!r})
+from test_sweeps import Point, double
+from mflib.sweeps import sweep
+if __name__ == "__main__":
+    points = [Point(x, folder={folder!r}, seconds=0.3) for x in range(8)]
+    sweep(double, points, {path!r}, workers=2, progress=False)
+"""
+
+
+def test_a_run_that_is_killed_goes_on_where_it_was(tmp_path):
+    path = tmp_path / "table.jsonl"
+    script = tmp_path / "run.py"
+    tests = str(Path(__file__).parent)
+    script.write_text(RUN.format(tests=tests, folder=str(tmp_path), path=str(path)))
+    first = subprocess.Popen([sys.executable, script], start_new_session=True)
+    while not path.exists() or len(path.read_bytes().splitlines()) < 4:
+        time.sleep(0.05)
+        assert first.poll() is None
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
+    finished = {row["x"] for row in read(path)}
+    with path.open("a") as file:
+        file.write('{"configuration": {"x": 7')  # as if it had been killed while it wrote
+    (tmp_path / "marks").unlink()
+    subprocess.run([sys.executable, script], check=True)
+    again = {float(x) for x in (tmp_path / "marks").read_text().split()}
+    assert 0 < len(finished) < 8
+    assert again == set(range(8)) - finished
+    assert sorted(row["twice"] for row in read(path)) == [2 * x for x in range(8)]
+
+
+def test_refusals(tmp_path):
+    path = tmp_path / "table.jsonl"
+    with pytest.raises(ValueError, match="configurations: got some twice"):
+        sweep(double, [Point(1.0), Point(1.0)], path)
+    sweep(double, [Point(1.0)], path, workers=1, progress=False)
+    with pytest.raises(ValueError, match=r"is a table of test_sweeps.double, expected .*deadly"):
+        sweep(deadly, [Point(1.0)], path)
+    path.write_text("nonsense\n")
+    with pytest.raises(ValueError, match=r"line 1 of .* is damaged"):
+        read(path)
