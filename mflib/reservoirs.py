@@ -233,6 +233,7 @@ def fit_readout(
     ridge: float,
     weights: Sequence[float] | None = None,
     intercept: bool = False,
+    states=None,
 ) -> Reservoir:
     r"""Find the readout that predicts the next sample of every trajectory.
 
@@ -257,6 +258,9 @@ def fit_readout(
         How much each task counts, :math:`w_k`: the blending of two tasks has
         :math:`(\alpha, 1-\alpha)`. By default all count the same and the weights' sum is 1.
     intercept : bool
+    states : array_like, shape (trajectories, samples - 1, units), optional
+        The states that the trajectories drive the reservoir through, if they are known already:
+        ``drive(reservoir, trajectories[:, :-1])``.
 
     Returns
     -------
@@ -294,14 +298,20 @@ def fit_readout(
         raise ValueError(
             f"weights: got {weights}, expected {len(data)} numbers that are not negative"
         )
-    states = drive(reservoir, data[:, :-1])[:, listen:]
+    if states is None:
+        states = drive(reservoir, data[:, :-1])
+    expected = (len(data), data.shape[1] - 1, reservoir.units)
+    if tuple(states.shape) != expected:
+        raise ValueError(f"states: got shape {tuple(states.shape)}, expected {expected}")
     gram, cross = 0.0, 0.0
-    for visited, following, weight in zip(states, data[:, listen + 1 :], weights, strict=True):
+    for visited, following, weight in zip(
+        states[:, listen:], data[:, listen + 1 :], weights, strict=True
+    ):
         features = reservoir.features(visited).numpy().astype(float)
         if intercept:
             features = np.pad(features, ((0, 0), (0, 1)), constant_values=1)
-        gram += weight**2 * features.T @ features
-        cross += weight**2 * features.T @ following
+        gram += weight**2 * (features.T @ features)  # a symmetric product: half the work
+        cross += weight**2 * (features.T @ following)
     penalty = np.full(len(gram), float(ridge))
     if intercept:
         penalty[-1] = 0

@@ -133,6 +133,13 @@ def test_readout_solves_the_blended_ridge_regression(network, weights, intercept
     np.testing.assert_allclose(found.readout_bias, bias, atol=1e-8)
 
 
+def test_readout_from_known_states_is_the_same():
+    network, options = continuous(dt=0.1), {"listen": 50, "ridge": 1e-3}
+    states = drive(network, np.stack(CIRCLES)[:, :-1])
+    first, second = (fit_readout(network, CIRCLES, states=s, **options) for s in (None, states))
+    assert np.array_equal(first.readout_kernel, second.readout_kernel)
+
+
 def test_leaky_reservoir_is_reservoirpy_s():
     ours, data, listen, ridge = leaky(), CIRCLES[0], 60, 1e-4
     node = reservoirpy.nodes.Reservoir(
@@ -189,6 +196,7 @@ def array(*shape):
         (lambda: fit(CIRCLES, ridge=0), "ridge: got 0"),
         (lambda: fit(CIRCLES, weights=[1]), "weights: got"),
         (lambda: fit(CIRCLES, weights=[0, 0]), "weights: got"),
+        (lambda: fit(CIRCLES, states=array(2, 400, 30)), r"states: got shape \(2, 400, 30\)"),
     ],
 )
 def test_refusals(call, message):
