@@ -150,14 +150,16 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, wrap: bool =
         if len(row) != len(columns):
             raise ValueError(f"rows: got {len(row)} cells in {row}, expected {len(columns)}")
 
+    def lines(content):
+        return escape(content).replace("\n", "<br>")
+
     def cell(column, content):
-        content = escape(content).replace("\n", "<br>")
-        return f'<td data-label="{escape(column)}">{content}</td>'
+        return f'<td data-label="{escape(column)}">{lines(content)}</td>'
 
     kind = "table cards sentences" if wrap else "table cards"
     head = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
     body = "".join(
-        f'<tr><th scope="row">{escape(first)}</th>{"".join(map(cell, columns[1:], rest))}</tr>'
+        f'<tr><th scope="row">{lines(first)}</th>{"".join(map(cell, columns[1:], rest))}</tr>'
         for first, *rest in rows
     )
     return Html(
