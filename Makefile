@@ -34,7 +34,7 @@ lab: $(INSTALLED) ## open the chapters in JupyterLab
 	@$(RUN) -m jupyter lab chapters
 
 full: $(INSTALLED) ## run every chapter at scale full (hours; may be interrupted and resumed)
-	@$(RUN) -m tools.book --scale full
+	@$(RUN) -m tools.book --scale full $(if $(CHAPTER),--chapter $(CHAPTER))
 
 bench: $(INSTALLED) ## compare speed with other libraries, side by side
 	@$(PIP) install -r requirements-bench.txt

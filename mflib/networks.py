@@ -14,12 +14,12 @@ import io
 import json
 import os
 from pathlib import Path
-from typing import Optional
+from typing import Optional, Self
 
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["LSTM", "Memoryless", "Network", "load", "save"]
+__all__ = ["LSTM", "Elman", "Memoryless", "Network", "Recurrent", "load", "save"]
 
 
 class Network(tf.experimental.ExtensionType):
@@ -48,7 +48,313 @@ class Network(tf.experimental.ExtensionType):
         return self.step(state, self.readout(state))
 
 
-class LSTM(Network):
+class Recurrent(Network):
+    """One layer of units with a linear readout: what Elman's network and the LSTM share.
+
+    Each unit has one or more weighted sums of the input and of what all units said before,
+    ``a = u W + h U + b``; :meth:`gates` says how many. What a unit makes of them is the kind of
+    network, its :meth:`cell`. Vectors are rows, as in Keras. The first ``units`` numbers of the
+    state are ``h``, which the readout sees: ``y = h V + d``.
+
+    Attributes
+    ----------
+    kernel : tf.Tensor, shape (inputs, gates * units)
+    recurrent_kernel : tf.Tensor, shape (units, gates * units)
+    bias : tf.Tensor, shape (gates * units,)
+    readout_kernel : tf.Tensor, shape (units, outputs)
+    readout_bias : tf.Tensor, shape (outputs,)
+
+    Raises
+    ------
+    ValueError
+        If a weight's shape or type does not fit the others.
+    """
+
+    kernel: tf.Tensor
+    recurrent_kernel: tf.Tensor
+    bias: tf.Tensor
+    readout_kernel: tf.Tensor
+    readout_bias: tf.Tensor
+
+    @staticmethod
+    def gates() -> int:
+        """How many weighted sums a unit has."""
+        raise NotImplementedError
+
+    @staticmethod
+    def keras_layer() -> type:
+        """The layer of Keras with the same equations."""
+        raise NotImplementedError
+
+    def cell(self, a: tf.Tensor, c: tf.Tensor) -> tf.Tensor:
+        """The new state from the weighted sums ``a`` and what the old state holds besides h."""
+        raise NotImplementedError
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape that each weight must have, by name, in a fixed order."""
+        columns = self.gates() * self.units
+        return {
+            "kernel": (self.inputs, columns),
+            "recurrent_kernel": (self.units, columns),
+            "bias": (columns,),
+            "readout_kernel": (self.units, self.outputs),
+            "readout_bias": (self.outputs,),
+        }
+
+    def __validate__(self):
+        expected = self.shapes()
+        for name, weight in self.weights().items():
+            if tuple(weight.shape) != expected[name]:
+                raise ValueError(
+                    f"{name}: got shape {tuple(weight.shape)}, expected {expected[name]} "
+                    f"for {self.units} units"
+                )
+            if weight.dtype != self.kernel.dtype or not weight.dtype.is_floating:
+                raise ValueError(
+                    f"{name}: got {weight.dtype.name}, expected one floating type for all "
+                    f"weights (kernel is {self.kernel.dtype.name})"
+                )
+
+    @classmethod
+    def create(
+        cls,
+        inputs: int,
+        units: int,
+        outputs: int | None = None,
+        *,
+        seed: int = 0,
+        dtype: str = "float32",
+    ) -> Self:
+        """A freshly initialised network, the way Keras does it.
+
+        Kernels are Glorot-uniform, the recurrent kernel is orthogonal as one
+        ``(units, gates * units)`` matrix, biases are zero.
+
+        Parameters
+        ----------
+        inputs, units, outputs : int
+            Sizes; ``outputs`` defaults to ``inputs``, as a closed loop needs.
+        seed : int
+        dtype : {"float32", "float64"}
+        """
+        outputs = inputs if outputs is None else outputs
+        for name, size in (("inputs", inputs), ("units", units), ("outputs", outputs)):
+            if size < 1:
+                raise ValueError(f"{name}: got {size}, expected at least 1")
+        columns = cls.gates() * units
+        rng = np.random.default_rng(seed)
+
+        def glorot(rows, columns):
+            limit = np.sqrt(6 / (rows + columns))
+            return rng.uniform(-limit, limit, (rows, columns))
+
+        q, r = np.linalg.qr(rng.normal(size=(columns, units)))
+        weights = {
+            "kernel": glorot(inputs, columns),
+            "recurrent_kernel": (q * np.sign(np.diag(r))).T,
+            "bias": np.zeros(columns),
+            "readout_kernel": glorot(units, outputs),
+            "readout_bias": np.zeros(outputs),
+        }
+        return cls(**{name: tf.constant(weight, dtype) for name, weight in weights.items()})
+
+    @property
+    def units(self) -> int:
+        """H, the dimension of ``h``."""
+        return self.recurrent_kernel.shape[0]
+
+    @property
+    def inputs(self) -> int:
+        """Size of the input."""
+        return self.kernel.shape[0]
+
+    @property
+    def outputs(self) -> int:
+        """Size of the output."""
+        return self.readout_bias.shape[0]
+
+    @property
+    def state_dim(self) -> int:
+        """Size of the state, here of ``h`` alone."""
+        return self.units
+
+    @property
+    def dtype(self) -> tf.DType:
+        """The type of weights, states and outputs."""
+        return self.kernel.dtype
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}({self.inputs} inputs, {self.units} units, "
+            f"{self.outputs} outputs, {self.dtype.name})"
+        )
+
+    def weights(self) -> dict[str, tf.Tensor]:
+        """The weights by name, in a fixed order."""
+        weights = {name: getattr(self, name) for name in self.shapes()}
+        return {name: weight for name, weight in weights.items() if weight is not None}
+
+    def initial_state(self, batch: int) -> tf.Tensor:
+        """All zeros, as the thesis begins."""
+        return tf.zeros((batch, self.state_dim), self.dtype)
+
+    def step(self, state: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
+        """The weighted sums, then the cell."""
+        h, c = self._parts(state)
+        return self.cell(u @ self.kernel + h @ self.recurrent_kernel + self.bias, c)
+
+    def readout(self, state: tf.Tensor) -> tf.Tensor:
+        """``y = h V + d``."""
+        return state[:, : self.units] @ self.readout_kernel + self.readout_bias
+
+    def closed_step(self, state: tf.Tensor) -> tf.Tensor:
+        """``step(state, readout(state))`` in one product."""
+        # u = h V + d makes u W + h U + b = h (V W + U) + (d W + b): closing the loop adds V W to
+        # the recurrent kernel.
+        h, c = self._parts(state)
+        recurrent_kernel = self.readout_kernel @ self.kernel + self.recurrent_kernel
+        bias = tf.linalg.matvec(self.kernel, self.readout_bias, transpose_a=True) + self.bias
+        return self.cell(h @ recurrent_kernel + bias, c)
+
+    def _parts(self, state: tf.Tensor) -> list[tf.Tensor]:
+        """``h`` and what the state holds besides."""
+        return tf.split(state, [self.units, self.state_dim - self.units], axis=1)
+
+    def in_units(self, location, scale) -> Self:
+        """The same network for data ``location + scale * u`` instead of ``u``.
+
+        Networks are trained on standardised data. This folds the affine map into the weights,
+        so that cues and outputs are in the data's own units and no step pays for it.
+
+        Parameters
+        ----------
+        location, scale : float or array_like, shape (inputs,)
+            Of the data; ``scale`` must be positive.
+        """
+        if self.inputs != self.outputs:
+            raise ValueError(
+                f"in_units: got {self.inputs} inputs and {self.outputs} outputs, expected as many"
+            )
+        location = tf.broadcast_to(tf.cast(location, self.dtype), [self.inputs])
+        scale = tf.broadcast_to(tf.cast(scale, self.dtype), [self.inputs])
+        if not np.all(np.isfinite(location)) or not np.all(np.isfinite(scale) & (scale > 0)):
+            raise ValueError(
+                f"location, scale: got {location.numpy()}, {scale.numpy()}, expected finite "
+                "numbers and a positive scale"
+            )
+        kernel = self.kernel / scale[:, None]
+        changed = {
+            "kernel": kernel,
+            "bias": self.bias - tf.linalg.matvec(kernel, location, transpose_a=True),
+            "readout_kernel": self.readout_kernel * scale,
+            "readout_bias": self.readout_bias * scale + location,
+        }
+        return type(self)(**self.weights() | changed)
+
+    @classmethod
+    def from_keras(cls, model) -> Self:
+        """Take over a trained Keras model: one layer of this kind and one linear Dense layer.
+
+        Parameters
+        ----------
+        model : keras.Model
+            For instance ``keras.Sequential([keras.layers.LSTM(32), keras.layers.Dense(3)])``,
+            built or trained.
+
+        Raises
+        ------
+        ValueError
+            If the layers are others, or use an option under which they do not follow the
+            equations of this class.
+        """
+        import keras
+
+        expected = [cls.keras_layer(), keras.layers.Dense]
+        layers = [x for x in model.layers if not isinstance(x, keras.layers.InputLayer)]
+        kinds = [type(layer) for layer in layers]
+        if kinds != expected:
+            raise ValueError(
+                f"model: got layers {[k.__name__ for k in kinds]}, expected one "
+                f"{expected[0].__name__}, one Dense"
+            )
+        layer, dense = layers
+        sigmoid = keras.activations.sigmoid  # of gates; a layer without gates has no such option
+        options = {
+            "activation": (layer.activation, keras.activations.tanh),
+            "recurrent_activation": (getattr(layer, "recurrent_activation", sigmoid), sigmoid),
+            "go_backwards": (layer.go_backwards, False),
+            "Dense activation": (dense.activation, keras.activations.linear),
+        }
+        for name, (got, wanted) in options.items():
+            if got != wanted:
+                raise ValueError(f"model: {name} is {got}, expected {wanted}")
+        if not (layer.built and dense.built):
+            raise ValueError("model: got layers without weights, expected a built model")
+
+        kernel, recurrent_kernel, *bias = layer.get_weights()
+        readout_kernel, *readout_bias = dense.get_weights()
+        return cls(
+            kernel=tf.constant(kernel),
+            recurrent_kernel=tf.constant(recurrent_kernel),
+            bias=tf.constant(bias[0] if bias else np.zeros_like(recurrent_kernel[0])),
+            readout_kernel=tf.constant(readout_kernel),
+            readout_bias=tf.constant(readout_bias[0] if readout_bias else readout_kernel[0] * 0),
+        )
+
+    def to_keras(self):
+        """The same as a Keras model: ``(batch, time, inputs) -> (batch, time, outputs)``."""
+        import keras
+
+        dtype = self.dtype.name
+        layer = self.keras_layer()(self.units, return_sequences=True, dtype=dtype)
+        dense = keras.layers.Dense(self.outputs, dtype=dtype)
+        model = keras.Sequential([keras.Input((None, self.inputs), dtype=dtype), layer, dense])
+        model.set_weights([weight.numpy() for weight in self.weights().values()])
+        return model
+
+
+class Elman(Recurrent):
+    r"""Elman's network, equations (3)-(4) of the thesis, with the biases of Keras.
+
+    With the state :math:`s = h` and the input :math:`u`,
+
+    .. math::
+        h' = \tanh(u W + h U + b), \qquad y = h' V + d .
+
+    The thesis has no biases: :math:`b = d = 0` gives its equations, with :math:`\tanh` for its
+    :math:`\sigma`. This is the layer ``keras.layers.SimpleRNN``. Weights and their shapes are
+    those of :class:`Recurrent`, with one weighted sum for a unit: ``kernel`` is the transpose of
+    :math:`W_{xh}`, ``recurrent_kernel`` of :math:`W_{hh}`, ``readout_kernel`` of :math:`W_{hy}`.
+
+    References
+    ----------
+    Thesis, equations (3)-(4). Elman (1990), doi:10.1207/s15516709cog1402_1.
+
+    Examples
+    --------
+    >>> network = Elman.create(inputs=2, units=8, seed=0)
+    >>> network.step(network.initial_state(batch=3), tf.zeros((3, 2))).shape
+    TensorShape([3, 8])
+    """
+
+    @staticmethod
+    def gates() -> int:
+        """One weighted sum for a unit."""
+        return 1
+
+    @staticmethod
+    def keras_layer() -> type:
+        """``keras.layers.SimpleRNN``."""
+        import keras
+
+        return keras.layers.SimpleRNN
+
+    def cell(self, a: tf.Tensor, c: tf.Tensor) -> tf.Tensor:
+        """``tanh`` of the weighted sum ``a``; the state holds nothing besides ``h``."""
+        return tf.tanh(a)
+
+
+class LSTM(Recurrent):
     r"""The LSTM of the thesis, equations (5)-(10), with a linear readout.
 
     With the state :math:`s = (h, c)` and the input :math:`u`,
@@ -94,34 +400,23 @@ class LSTM(Network):
     TensorShape([3, 16])
     """
 
-    kernel: tf.Tensor
-    recurrent_kernel: tf.Tensor
-    bias: tf.Tensor
-    readout_kernel: tf.Tensor
-    readout_bias: tf.Tensor
     peepholes: Optional[tf.Tensor] = None  # noqa: UP045 (extension types do not read `X | None`)
 
-    def __validate__(self):
-        units = self.recurrent_kernel.shape[0]
-        expected = {
-            "kernel": (self.kernel.shape[0], 4 * units),
-            "recurrent_kernel": (units, 4 * units),
-            "bias": (4 * units,),
-            "readout_kernel": (units, self.readout_bias.shape[0]),
-            "readout_bias": (self.readout_bias.shape[0],),
-            "peepholes": (3, units),
-        }
-        for name, weight in self.weights().items():
-            if tuple(weight.shape) != expected[name]:
-                raise ValueError(
-                    f"{name}: got shape {tuple(weight.shape)}, expected {expected[name]} "
-                    f"for {units} units"
-                )
-            if weight.dtype != self.kernel.dtype or not weight.dtype.is_floating:
-                raise ValueError(
-                    f"{name}: got {weight.dtype.name}, expected one floating type for all "
-                    f"weights (kernel is {self.kernel.dtype.name})"
-                )
+    @staticmethod
+    def gates() -> int:
+        """Four weighted sums for a unit: input gate, forget gate, candidate, output gate."""
+        return 4
+
+    @staticmethod
+    def keras_layer() -> type:
+        """``keras.layers.LSTM``."""
+        import keras
+
+        return keras.layers.LSTM
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape that each weight must have, by name, in a fixed order."""
+        return super().shapes() | {"peepholes": (3, self.units)}
 
     @classmethod
     def create(
@@ -133,12 +428,10 @@ class LSTM(Network):
         peepholes: bool = False,
         seed: int = 0,
         dtype: str = "float32",
-    ) -> LSTM:
+    ) -> Self:
         """A freshly initialised network, the way Keras does it.
 
-        Kernels are Glorot-uniform, the recurrent kernel is orthogonal as one
-        ``(units, 4 * units)`` matrix, biases are zero but for the forget gate's, which is one.
-        Peepholes start at zero.
+        As :meth:`Recurrent.create`, but the forget gate's bias is one. Peepholes start at zero.
 
         Parameters
         ----------
@@ -148,76 +441,20 @@ class LSTM(Network):
         seed : int
         dtype : {"float32", "float64"}
         """
-        outputs = inputs if outputs is None else outputs
-        for name, size in (("inputs", inputs), ("units", units), ("outputs", outputs)):
-            if size < 1:
-                raise ValueError(f"{name}: got {size}, expected at least 1")
-        rng = np.random.default_rng(seed)
-
-        def glorot(rows, columns):
-            limit = np.sqrt(6 / (rows + columns))
-            return rng.uniform(-limit, limit, (rows, columns))
-
-        q, r = np.linalg.qr(rng.normal(size=(4 * units, units)))
-        bias = np.zeros(4 * units)
-        bias[units : 2 * units] = 1
-        weights = {
-            "kernel": glorot(inputs, 4 * units),
-            "recurrent_kernel": (q * np.sign(np.diag(r))).T,
-            "bias": bias,
-            "readout_kernel": glorot(units, outputs),
-            "readout_bias": np.zeros(outputs),
-        }
+        weights = super().create(inputs, units, outputs, seed=seed, dtype=dtype).weights()
+        weights["bias"] = tf.constant(np.repeat([0, 1, 0, 0], units), dtype)
         if peepholes:
-            weights["peepholes"] = np.zeros((3, units))
-        return cls(**{name: tf.constant(weight, dtype) for name, weight in weights.items()})
-
-    @property
-    def units(self) -> int:
-        """H, the dimension of ``h`` and of ``c``."""
-        return self.recurrent_kernel.shape[0]
-
-    @property
-    def inputs(self) -> int:
-        """Size of the input."""
-        return self.kernel.shape[0]
-
-    @property
-    def outputs(self) -> int:
-        """Size of the output."""
-        return self.readout_bias.shape[0]
+            weights["peepholes"] = tf.zeros((3, units), dtype)
+        return cls(**weights)
 
     @property
     def state_dim(self) -> int:
         """Size of the state ``(h, c)``, twice the number of units."""
         return 2 * self.units
 
-    @property
-    def dtype(self) -> tf.DType:
-        """The type of weights, states and outputs."""
-        return self.kernel.dtype
-
     def __repr__(self) -> str:
         peepholes = "" if self.peepholes is None else ", peepholes"
-        return (
-            f"LSTM({self.inputs} inputs, {self.units} units{peepholes}, {self.outputs} outputs, "
-            f"{self.dtype.name})"
-        )
-
-    def weights(self) -> dict[str, tf.Tensor]:
-        """The weights by name, in a fixed order."""
-        names = ["kernel", "recurrent_kernel", "bias", "readout_kernel", "readout_bias"]
-        names += ["peepholes"] if self.peepholes is not None else []
-        return {name: getattr(self, name) for name in names}
-
-    def initial_state(self, batch: int) -> tf.Tensor:
-        """``h = c = 0``, as the thesis begins."""
-        return tf.zeros((batch, 2 * self.units), self.dtype)
-
-    def step(self, state: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
-        """Equations (5)-(10)."""
-        h, c = tf.split(state, 2, axis=1)
-        return self.cell(u @ self.kernel + h @ self.recurrent_kernel + self.bias, c)
+        return super().__repr__().replace(" units", f" units{peepholes}")
 
     def cell(self, a: tf.Tensor, c: tf.Tensor) -> tf.Tensor:
         """The new state from the four weighted sums ``a = u W + h U + b`` and the old ``c``."""
@@ -230,116 +467,17 @@ class LSTM(Network):
             a_o += p_o * c
         return tf.concat([tf.sigmoid(a_o) * tf.tanh(c), c], axis=1)
 
-    def readout(self, state: tf.Tensor) -> tf.Tensor:
-        """``y = h V + d``."""
-        return state[:, : self.units] @ self.readout_kernel + self.readout_bias
-
-    def closed_step(self, state: tf.Tensor) -> tf.Tensor:
-        """``step(state, readout(state))`` in one product."""
-        # u = h V + d makes u W + h U + b = h (V W + U) + (d W + b): closing the loop adds V W to
-        # the recurrent kernel.
-        h, c = tf.split(state, 2, axis=1)
-        recurrent_kernel = self.readout_kernel @ self.kernel + self.recurrent_kernel
-        bias = tf.linalg.matvec(self.kernel, self.readout_bias, transpose_a=True) + self.bias
-        return self.cell(h @ recurrent_kernel + bias, c)
-
-    def in_units(self, location, scale) -> LSTM:
-        """The same network for data ``location + scale * u`` instead of ``u``.
-
-        Networks are trained on standardised data. This folds the affine map into the weights,
-        so that cues and outputs are in the data's own units and no step pays for it.
-
-        Parameters
-        ----------
-        location, scale : float or array_like, shape (inputs,)
-            Of the data; ``scale`` must be positive.
-        """
-        if self.inputs != self.outputs:
-            raise ValueError(
-                f"in_units: got {self.inputs} inputs and {self.outputs} outputs, expected as many"
-            )
-        location = tf.broadcast_to(tf.cast(location, self.dtype), [self.inputs])
-        scale = tf.broadcast_to(tf.cast(scale, self.dtype), [self.inputs])
-        if not np.all(np.isfinite(location)) or not np.all(np.isfinite(scale) & (scale > 0)):
-            raise ValueError(
-                f"location, scale: got {location.numpy()}, {scale.numpy()}, expected finite "
-                "numbers and a positive scale"
-            )
-        kernel = self.kernel / scale[:, None]
-        return LSTM(
-            kernel=kernel,
-            recurrent_kernel=self.recurrent_kernel,
-            bias=self.bias - tf.linalg.matvec(kernel, location, transpose_a=True),
-            readout_kernel=self.readout_kernel * scale,
-            readout_bias=self.readout_bias * scale + location,
-            peepholes=self.peepholes,
-        )
-
-    @classmethod
-    def from_keras(cls, model) -> LSTM:
-        """Take over a trained Keras model made of one LSTM layer and one linear Dense layer.
-
-        Parameters
-        ----------
-        model : keras.Model
-            For instance ``keras.Sequential([keras.layers.LSTM(32), keras.layers.Dense(3)])``,
-            built or trained.
-
-        Raises
-        ------
-        ValueError
-            If the layers are others, or use an option under which they are not equations
-            (5)-(10) without peepholes.
-        """
-        import keras
-
-        layers = [x for x in model.layers if not isinstance(x, keras.layers.InputLayer)]
-        kinds = [type(layer) for layer in layers]
-        if kinds != [keras.layers.LSTM, keras.layers.Dense]:
-            raise ValueError(
-                f"model: got layers {[k.__name__ for k in kinds]}, expected one LSTM, one Dense"
-            )
-        lstm, dense = layers
-        options = {
-            "activation": (lstm.activation, keras.activations.tanh),
-            "recurrent_activation": (lstm.recurrent_activation, keras.activations.sigmoid),
-            "go_backwards": (lstm.go_backwards, False),
-            "Dense activation": (dense.activation, keras.activations.linear),
-        }
-        for name, (got, expected) in options.items():
-            if got != expected:
-                raise ValueError(f"model: {name} is {got}, expected {expected}")
-        if not (lstm.built and dense.built):
-            raise ValueError("model: got layers without weights, expected a built model")
-
-        kernel, recurrent_kernel, *bias = lstm.get_weights()
-        readout_kernel, *readout_bias = dense.get_weights()
-        return cls(
-            kernel=tf.constant(kernel),
-            recurrent_kernel=tf.constant(recurrent_kernel),
-            bias=tf.constant(bias[0] if bias else np.zeros_like(recurrent_kernel[0])),
-            readout_kernel=tf.constant(readout_kernel),
-            readout_bias=tf.constant(readout_bias[0] if readout_bias else readout_kernel[0] * 0),
-        )
-
     def to_keras(self):
-        """The same network as a Keras model: ``(batch, time, inputs) -> (batch, time, outputs)``.
+        """As :meth:`Recurrent.to_keras`.
 
         Raises
         ------
         ValueError
             If the network has peepholes, which ``keras.layers.LSTM`` does not.
         """
-        import keras
-
         if self.peepholes is not None:
             raise ValueError("to_keras: got a network with peepholes; Keras' LSTM has none")
-        dtype = self.dtype.name
-        lstm = keras.layers.LSTM(self.units, return_sequences=True, dtype=dtype)
-        dense = keras.layers.Dense(self.outputs, dtype=dtype)
-        model = keras.Sequential([keras.Input((None, self.inputs), dtype=dtype), lstm, dense])
-        model.set_weights([weight.numpy() for weight in self.weights().values()])
-        return model
+        return super().to_keras()
 
 
 class Memoryless(Network):
@@ -369,16 +507,17 @@ class Memoryless(Network):
 
 
 FORMAT = "mflib network 1"
+KINDS = {kind.__name__: kind for kind in (Elman, LSTM)}
 
 
-def save(path: str | os.PathLike, network: LSTM, **about) -> None:
+def save(path: str | os.PathLike, network: Recurrent, **about) -> None:
     """Write a network to one ``.npz`` file: its weights, what it is, and a checksum.
 
     Parameters
     ----------
     path : path-like
         Written whole or not at all.
-    network : LSTM
+    network : Elman or LSTM
     **about
         Anything JSON can hold that a later reader should know: seed, task, date.
     """
@@ -393,12 +532,13 @@ def save(path: str | os.PathLike, network: LSTM, **about) -> None:
     partial.replace(path)
 
 
-def load(path: str | os.PathLike) -> tuple[LSTM, dict]:
+def load(path: str | os.PathLike) -> tuple[Recurrent, dict]:
     """Read a network that :func:`save` wrote, without pickle and with its checksum verified.
 
     Returns
     -------
-    network : LSTM
+    network : Elman or LSTM
+        Of the kind it was.
     about : dict
         What was noted when it was saved.
 
@@ -416,13 +556,14 @@ def load(path: str | os.PathLike) -> tuple[LSTM, dict]:
             arrays = dict(archive.items())
         checksum = str(arrays.pop("sha256"))
         header = json.loads(str(arrays["header"]))
+        kind = KINDS[header["kind"]]
         foreign = header["format"] != FORMAT
     except Exception as error:  # a damaged archive fails in a dozen ways, one for each layer
         raise ValueError(f"path: {path} is not a network file of mflib, or damaged") from error
     if foreign or _checksum(arrays) != checksum:
         raise ValueError(f"path: {path} is damaged: its checksum does not fit its content")
     del arrays["header"]
-    return LSTM(**{name: tf.constant(array) for name, array in arrays.items()}), header["about"]
+    return kind(**{name: tf.constant(array) for name, array in arrays.items()}), header["about"]
 
 
 def _checksum(arrays: dict[str, np.ndarray]) -> str:

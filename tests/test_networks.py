@@ -1,4 +1,4 @@
-"""The cell against Keras, against a NumPy transcription of the thesis, and its file format."""
+"""The cells against Keras, against a NumPy transcription of the thesis, and its file format."""
 
 import keras
 import numpy as np
@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mflib.closed_loop import free_run, warm_up
-from mflib.networks import LSTM, Memoryless, load, save
+from mflib.networks import LSTM, Elman, Memoryless, load, save
 
 
 def randomised(network, seed):
     """The network with every weight drawn at random, so that none is left at zero or one."""
     rng = np.random.default_rng(seed)
-    return LSTM(
+    return type(network)(
         **{
             name: tf.constant(rng.normal(0, 0.7, weight.shape), weight.dtype)
             for name, weight in network.weights().items()
@@ -45,6 +45,19 @@ def thesis(network, inputs):
     return np.array(outputs), np.concatenate([h, c])
 
 
+def thesis_elman(network, inputs):
+    """Equations (3)-(4), transcribed, with the biases of Keras."""
+    weights = {name: weight.numpy() for name, weight in network.weights().items()}
+    w_xh, w_hh, w_hy = (
+        weights[name].T for name in ("kernel", "recurrent_kernel", "readout_kernel")
+    )
+    h, outputs = np.zeros(network.units), []
+    for x in inputs:
+        h = np.tanh(w_xh @ x + w_hh @ h + weights["bias"])  # (3)
+        outputs.append(w_hy @ h + weights["readout_bias"])  # (4)
+    return np.array(outputs), h
+
+
 def driven(network, inputs):
     """Outputs and last state of a network driven by one sequence."""
     state, outputs = network.initial_state(1), []
@@ -72,6 +85,22 @@ def test_is_the_thesis_cell(inputs, units, outputs, peepholes, seed):
     np.testing.assert_allclose(state, expected_state, rtol=0, atol=1e-12)
 
 
+@settings(max_examples=20, deadline=None)
+@given(
+    inputs=st.integers(1, 4),
+    units=st.integers(1, 9),
+    outputs=st.integers(1, 4),
+    seed=st.integers(0, 10**6),
+)
+def test_is_the_thesis_elman_network(inputs, units, outputs, seed):
+    network = randomised(Elman.create(inputs, units, outputs, dtype="float64"), seed)
+    data = np.random.default_rng(seed).normal(size=(12, inputs))
+    ours, state = driven(network, data)
+    expected, expected_state = thesis_elman(network, data)
+    np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(state, expected_state, rtol=0, atol=1e-12)
+
+
 def test_peepholes_matter():
     network = randomised(LSTM.create(2, 5, peepholes=True, dtype="float64"), 0)
     without = LSTM(**{k: v for k, v in network.weights().items() if k != "peepholes"})
@@ -79,30 +108,37 @@ def test_peepholes_matter():
     assert np.max(np.abs(driven(network, data)[0] - driven(without, data)[0])) > 1e-2
 
 
+NETWORKS = {
+    "LSTM": lambda dtype: LSTM.create(3, 7, 2, dtype=dtype),
+    "LSTM, peepholes at zero": lambda dtype: LSTM.create(3, 7, 2, peepholes=True, dtype=dtype),
+    "Elman": lambda dtype: Elman.create(3, 7, 2, dtype=dtype),
+}
+
+
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-6), ("float64", 1e-12)])
-@pytest.mark.parametrize("zero_peepholes", [False, True])
-def test_is_the_keras_layer(dtype, tolerance, zero_peepholes):
-    """Outputs, states and gradients of ``keras.layers.LSTM`` with the same weights."""
-    network = randomised(LSTM.create(3, 7, 2, dtype=dtype), 1)
-    model = network.to_keras()
-    lstm, dense = model.layers
-    lstm.return_state = True
+@pytest.mark.parametrize("create", NETWORKS.values(), ids=NETWORKS)
+def test_is_the_keras_layer(create, dtype, tolerance):
+    """Outputs, states and gradients of Keras' layer with the same weights."""
+    network = randomised(create(dtype), 1)
+    weights = network.weights()
+    without_peepholes = {name: w for name, w in weights.items() if name != "peepholes"}
+    model = type(network)(**without_peepholes).to_keras()
+    if "peepholes" in weights:
+        weights["peepholes"] = tf.zeros((3, 7), dtype)
+    layer, dense = model.layers
+    layer.return_state = True
     data = tf.constant(np.random.default_rng(2).normal(size=(4, 15, 3)), dtype)
     target = tf.constant(np.random.default_rng(3).normal(size=(4, 15, 2)), dtype)
 
     with tf.GradientTape() as tape:
-        sequence, h, c = lstm(data)
+        sequence, *last = layer(data)
         outputs = dense(sequence)
         loss = tf.reduce_mean((outputs - target) ** 2)
     gradients = tape.gradient(loss, model.trainable_variables)
 
-    ours = network
-    if zero_peepholes:
-        ours = LSTM(**network.weights(), peepholes=tf.zeros((3, 7), dtype))
-    weights = ours.weights()
     with tf.GradientTape() as tape:
         tape.watch(weights)
-        watched = LSTM(**weights)
+        watched = type(network)(**weights)
         state, ours_outputs = watched.initial_state(4), []
         for t in range(15):
             state = watched.step(state, data[:, t])
@@ -112,7 +148,7 @@ def test_is_the_keras_layer(dtype, tolerance, zero_peepholes):
     ours_gradients = tape.gradient(ours_loss, weights)
 
     np.testing.assert_allclose(ours_outputs, outputs, rtol=0, atol=tolerance)
-    np.testing.assert_allclose(state, tf.concat([h, c], axis=1), rtol=0, atol=tolerance)
+    np.testing.assert_allclose(state, tf.concat(last, axis=1), rtol=0, atol=tolerance)
     for (name, gradient), expected in zip(ours_gradients.items(), gradients, strict=False):
         np.testing.assert_allclose(gradient, expected, rtol=0, atol=tolerance, err_msg=name)
 
@@ -127,9 +163,17 @@ def test_initial_weights_follow_keras():
     np.testing.assert_array_equal(network.bias, keras_bias)
 
 
-def test_keras_round_trip_is_exact():
-    network = randomised(LSTM.create(2, 8, seed=5), 5)
-    back = LSTM.from_keras(network.to_keras())
+@settings(max_examples=10, deadline=None)
+@given(
+    kind=st.sampled_from([Elman, LSTM]),
+    sizes=st.tuples(st.integers(1, 4), st.integers(1, 8), st.integers(1, 4)),
+    dtype=st.sampled_from(["float32", "float64"]),
+    seed=st.integers(0, 10**6),
+)
+def test_keras_round_trip_is_exact(kind, sizes, dtype, seed):
+    network = randomised(kind.create(*sizes, dtype=dtype), seed)
+    back = kind.from_keras(network.to_keras())
+    assert (type(back), back.dtype) == (kind, network.dtype)
     for name, weight in network.weights().items():
         np.testing.assert_array_equal(weight, back.weights()[name], err_msg=name)
 
@@ -148,6 +192,7 @@ def test_from_keras_takes_a_trained_model_as_people_build_it():
 @pytest.mark.parametrize(
     ("layers", "message"),
     [
+        ([keras.layers.SimpleRNN(4), keras.layers.Dense(2)], "expected one LSTM"),
         ([keras.layers.GRU(4), keras.layers.Dense(2)], "expected one LSTM"),
         ([keras.layers.LSTM(4)], "expected one LSTM"),
         ([keras.layers.LSTM(4, activation="relu"), keras.layers.Dense(2)], "activation is"),
@@ -160,13 +205,54 @@ def test_from_keras_refuses_what_it_cannot_represent(layers, message):
         LSTM.from_keras(keras.Sequential([keras.Input((None, 2)), *layers]))
 
 
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (keras.layers.LSTM(4), "expected one SimpleRNN"),
+        (keras.layers.SimpleRNN(4, activation="relu"), "activation is"),
+        (keras.layers.SimpleRNN(4, go_backwards=True), "go_backwards is"),
+    ],
+)
+def test_elman_refuses_what_it_cannot_represent(layer, message):
+    with pytest.raises(ValueError, match=message):
+        Elman.from_keras(keras.Sequential([keras.Input((3, 2)), layer, keras.layers.Dense(2)]))
+
+
+def test_elman_without_biases_is_the_thesis_and_keras_without_biases():
+    model = keras.Sequential(
+        [
+            keras.Input((None, 2), dtype="float64"),
+            keras.layers.SimpleRNN(5, use_bias=False, dtype="float64"),
+            keras.layers.Dense(3, use_bias=False, dtype="float64"),
+        ]
+    )
+    network = Elman.from_keras(model)
+    assert not np.any(network.bias) and not np.any(network.readout_bias)
+    data = np.random.default_rng(0).normal(size=(1, 9, 2))
+    np.testing.assert_allclose(driven(network, data[0])[0][-1], model(data)[0], atol=1e-12)
+
+
+def test_elman_starts_as_keras_does():
+    network = Elman.create(3, 6, seed=4, dtype="float64")
+    r = network.recurrent_kernel.numpy()
+    np.testing.assert_allclose(r @ r.T, np.eye(6), atol=1e-12)
+    assert not np.any(network.bias)
+    assert np.abs(network.kernel).max() <= np.sqrt(6 / (3 + 6))
+    assert (network.state_dim, network.units) == (6, 6)
+
+
 def test_to_keras_refuses_peepholes():
     with pytest.raises(ValueError, match="peepholes"):
         LSTM.create(2, 3, peepholes=True).to_keras()
 
 
-def test_units_fold_into_the_weights():
-    network = randomised(LSTM.create(2, 6, peepholes=True, dtype="float64"), 6)
+@pytest.mark.parametrize(
+    "network",
+    [LSTM.create(2, 6, peepholes=True, dtype="float64"), Elman.create(2, 6, dtype="float64")],
+    ids=["LSTM", "Elman"],
+)
+def test_units_fold_into_the_weights(network):
+    network = randomised(network, 6)
     location, scale = np.array([3.0, -1.0]), 5.0
     data = np.random.default_rng(7).normal(size=(1, 30, 2))
     outside = network.in_units(location, scale)
@@ -180,6 +266,13 @@ def test_units_fold_into_the_weights():
 def test_units_must_make_sense(location, scale):
     with pytest.raises(ValueError, match="location, scale"):
         LSTM.create(2, 3).in_units(location, scale)
+
+
+def test_elman_closes_its_loop_in_one_product():
+    network = randomised(Elman.create(2, 6, dtype="float64"), 7)
+    state = tf.constant(np.random.default_rng(8).normal(size=(3, 6)))
+    expected = network.step(state, network.readout(state))
+    np.testing.assert_allclose(network.closed_step(state), expected, atol=1e-13)
 
 
 def test_memoryless_forgets():
@@ -205,21 +298,28 @@ def test_weights_must_fit(change, message):
         LSTM(**{**LSTM.create(2, 5).weights(), **change})
 
 
-def test_sizes_must_be_positive():
+def test_elman_weights_must_fit():
+    with pytest.raises(ValueError, match=r"kernel: got shape \(2, 20\), expected \(2, 5\)"):
+        Elman(**LSTM.create(2, 5).weights())
+
+
+@pytest.mark.parametrize("kind", [Elman, LSTM])
+def test_sizes_must_be_positive(kind):
     with pytest.raises(ValueError, match="units: got 0"):
-        LSTM.create(2, 0)
+        kind.create(2, 0)
 
 
 class TestFiles:
     """Networks on disk: exact, without pickle, and checked."""
 
-    @pytest.mark.parametrize("peepholes", [False, True])
+    @pytest.mark.parametrize("create", NETWORKS.values(), ids=NETWORKS)
     @pytest.mark.parametrize("dtype", ["float32", "float64"])
-    def test_round_trip_is_exact(self, tmp_path, peepholes, dtype):
-        network = randomised(LSTM.create(2, 6, peepholes=peepholes, dtype=dtype), 9)
+    def test_round_trip_is_exact(self, tmp_path, create, dtype):
+        network = randomised(create(dtype), 9)
         save(tmp_path / "n.npz", network, seed=9, task="seeing double")
         back, about = load(tmp_path / "n.npz")
         assert about == {"seed": 9, "task": "seeing double"}
+        assert type(back) is type(network)
         assert back.weights().keys() == network.weights().keys()
         for name, weight in network.weights().items():
             np.testing.assert_array_equal(weight, back.weights()[name])
@@ -249,6 +349,14 @@ class TestFiles:
 
     def test_foreign_archive(self, tmp_path):
         np.savez(tmp_path / "n.npz", weights=np.zeros(3))
+        with pytest.raises(ValueError, match="not a network file"):
+            load(tmp_path / "n.npz")
+
+    def test_unknown_kind(self, tmp_path):
+        class Other(Elman):
+            """A kind of network that mflib does not know."""
+
+        save(tmp_path / "n.npz", Other.create(1, 2))
         with pytest.raises(ValueError, match="not a network file"):
             load(tmp_path / "n.npz")
 

@@ -217,12 +217,20 @@ def test_killed_process(book, source, reason):
     assert gone(pid)
 
 
+# A shell that runs the tests in the background has told them to ignore Ctrl-C.
+INTERRUPTIBLE = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("tools.book", run_name="__main__", alter_sys=True)
+"""
+
+
 def test_interrupt_keeps_finished_chapters(book):
     pid = book.root / "pid"
     book.chapter("quick", "a = 1")
     book.chapter("slow", LEAVE_PID.format(str(pid)) + "time.sleep(60)")
     process = subprocess.Popen(
-        [sys.executable, "-m", "tools.book", "--root", str(book.root)],
+        [sys.executable, "-c", INTERRUPTIBLE, "--root", str(book.root)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

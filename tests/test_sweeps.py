@@ -134,3 +134,10 @@ def test_refusals(tmp_path):
     path.write_text("nonsense\n")
     with pytest.raises(ValueError, match=r"line 1 of .* is damaged"):
         read(path)
+
+
+def test_every_file_of_data_says_how_it_was_made():
+    data = Path(__file__).parents[1] / "data"
+    described = (data / "README.md").read_text(encoding="utf-8")
+    for path in data.iterdir():
+        assert path.name == "README.md" or f"`{path.name}`" in described, path.name
