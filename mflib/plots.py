@@ -122,7 +122,7 @@ def source(function) -> Markdown:
     return Markdown(f"```python\n{code}```")
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Html:
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, wrap: bool = False) -> Html:
     r"""A table whose rows a phone shows as cards, each headed by the row's first cell.
 
     Parameters
@@ -130,6 +130,9 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Html:
     columns : sequence of str
     rows : sequence of sequences of str
         A cell for each column; ``\n`` begins a new line in a cell.
+    wrap : bool
+        Whether cells hold sentences: their lines are broken where the column ends, and a phone
+        puts the cells of a card below one another.
 
     Raises
     ------
@@ -147,17 +150,20 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Html:
         if len(row) != len(columns):
             raise ValueError(f"rows: got {len(row)} cells in {row}, expected {len(columns)}")
 
-    def cell(column, content):
-        content = escape(content).replace("\n", "<br>")
-        return f'<td data-label="{escape(column)}">{content}</td>'
+    def lines(content):
+        return escape(content).replace("\n", "<br>")
 
+    def cell(column, content):
+        return f'<td data-label="{escape(column)}">{lines(content)}</td>'
+
+    kind = "table cards sentences" if wrap else "table cards"
     head = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
     body = "".join(
-        f'<tr><th scope="row">{escape(first)}</th>{"".join(map(cell, columns[1:], rest))}</tr>'
+        f'<tr><th scope="row">{lines(first)}</th>{"".join(map(cell, columns[1:], rest))}</tr>'
         for first, *rest in rows
     )
     return Html(
-        f'<table class="table cards"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>',
+        f'<table class="{kind}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>',
         "\n".join(" | ".join(row).replace("\n", ", ") for row in [columns, *rows]),
     )
 

@@ -39,5 +39,8 @@ def test_every_colour_is_seen_on_white():
 def test_table_escapes_and_counts():
     html = table(["a", "b & c"], [["1", "x\ny"]])._repr_html_()
     assert '<th scope="row">1</th><td data-label="b &amp; c">x<br>y</td>' in html
+    assert 'class="table cards"' in html
+    wrapped = table(["a", "b"], [["1", "x"]], wrap=True)._repr_html_()
+    assert 'class="table cards sentences"' in wrapped
     with pytest.raises(ValueError, match="got 1 cells"):
         table(["a", "b"], [["1"]])
