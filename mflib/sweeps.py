@@ -14,6 +14,7 @@ import os
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -67,8 +68,8 @@ def sweep(
         If a configuration comes twice, or the table is of another experiment or damaged.
     """
     path, name = Path(path), f"{experiment.__module__}.{experiment.__qualname__}"
-    wanted = {_key(asdict(configuration)): configuration for configuration in configurations}
     configurations = list(configurations)
+    wanted = {_key(asdict(configuration)): configuration for configuration in configurations}
     if len(wanted) < len(configurations):
         raise ValueError("configurations: got some twice, expected each once")
     done = {}
@@ -143,16 +144,12 @@ def _run(experiment, configurations, scheduler, workers) -> Iterator[dict]:
         return
     from distributed import Client, LocalCluster, as_completed
 
-    if scheduler is None:
-        cluster = LocalCluster(
-            n_workers=workers or os.cpu_count(),
-            threads_per_worker=1,
-            host="127.0.0.1",
-            dashboard_address=None,
-        )
-    else:
-        cluster = scheduler
-    with Client(cluster) as client:
+    local = {"threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": None}
+    with ExitStack() as stack:
+        if scheduler is None:
+            cluster = LocalCluster(n_workers=workers or os.cpu_count(), **local)
+            scheduler = stack.enter_context(cluster)
+        client = stack.enter_context(Client(scheduler))
         futures = {
             client.submit(_attempt, experiment, configuration, pure=False): configuration
             for configuration in configurations
@@ -161,8 +158,6 @@ def _run(experiment, configurations, scheduler, workers) -> Iterator[dict]:
             lost = future.exception()  # its workers died one after the other
             yield _point(futures[future], {}, 0.0, str(lost)) if lost else future.result()
             future.release()
-    if scheduler is None:
-        cluster.close()
 
 
 def _attempt(experiment, configuration) -> dict:
@@ -175,12 +170,10 @@ def _attempt(experiment, configuration) -> dict:
 
 
 def _point(configuration, result, seconds, error) -> dict:
-    configuration = asdict(configuration)
-    seconds = round(seconds, 3)
     return {
-        "configuration": configuration,
+        "configuration": asdict(configuration),
         "result": result,
-        "seconds": seconds,
+        "seconds": round(seconds, 3),
         "error": error,
     }
 
