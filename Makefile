@@ -33,8 +33,8 @@ test: $(INSTALLED) ## lint, build the book, then test the library, the pipeline 
 lab: $(INSTALLED) ## open the chapters in JupyterLab
 	@$(RUN) -m jupyter lab chapters
 
-full: $(INSTALLED) ## run every chapter at scale full (hours; may be interrupted and resumed)
-	@$(RUN) -m tools.book --scale full $(if $(CHAPTER),--chapter $(CHAPTER))
+full: SCALE := full
+full: book ## run every chapter at scale full (hours; may be interrupted and resumed)
 
 bench: $(INSTALLED) ## compare speed with other libraries, side by side
 	@$(PIP) install -r requirements-bench.txt

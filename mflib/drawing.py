@@ -23,10 +23,12 @@ from matplotlib.textpath import TextPath
 from scipy.optimize import isotonic_regression
 
 from mflib.graphs import Node, Tape
+from mflib.plots import COLOURS
 
 __all__ = ["Picture", "draw"]
 
-FORWARD, BACKWARD, INK, ROAD, LOOP = "#0072B2", "#D55E00", "#333333", "#009E73", "#AA3377"
+FORWARD, BACKWARD, ROAD = (COLOURS[name] for name in ("blue", "vermilion", "green"))
+INK, LOOP = "#333333", "#AA3377"
 TINTS = ("#DFF2EB", "#F9EAF3", "#FCF7D9", "#E8E8FA", "#EEEEEE")
 SYMBOLS = {
     "add": "+",

@@ -14,7 +14,8 @@ import tensorflow as tf
 
 from mflib.closed_loop import drive, free_run
 from mflib.judge import PERIODS, historical, strict
-from mflib.reservoirs import ContinuousReservoir, fit_readout, random_weights, replace
+from mflib.networks import replace
+from mflib.reservoirs import ContinuousReservoir, fit_readout, random_weights
 from mflib.tasks import seeing_double
 
 __all__ = ["DATA", "RESERVOIRS", "ReservoirSeeingDouble", "reservoir_seeing_double"]
@@ -24,6 +25,8 @@ DATA = Path(__file__).resolve().parents[1] / "data"
 
 LISTEN, TRAIN, PREDICT = 6, 15, 15
 """Periods, as published."""
+FINE = 0.01
+"""Time step, as published."""
 COARSE = 0.05
 """Time step of long free runs; the closed loop is a differential equation."""
 
@@ -53,18 +56,17 @@ class ReservoirSeeingDouble:
         weights = random_weights(
             self.units, 2, radius=self.radius, strength=0.2, density=0.05, seed=self.seed
         )
-        return ContinuousReservoir(**weights, gamma=5.0, dt=0.01)
+        return ContinuousReservoir(**weights, gamma=5.0, dt=FINE)
 
     def data(self) -> np.ndarray:
         """Both circles for listening and training, shape ``(2, samples, 2)``."""
         a, b = seeing_double(self.x_cen)
-        samples = round((LISTEN + TRAIN) * a.period / 0.01) + 1
-        return np.stack([a.trajectory(samples, 0.01), b.trajectory(samples, 0.01, phase=np.pi)])
+        samples = _steps(LISTEN + TRAIN, FINE) + 1
+        return np.stack([a.trajectory(samples, FINE), b.trajectory(samples, FINE, phase=np.pi)])
 
-    def trained(self) -> ContinuousReservoir:
-        """The reservoir with its readout, both circles blended with equal weights."""
-        listen = round(LISTEN * 2 * np.pi / 0.01)
-        return fit_readout(self.untrained(), self.data(), listen=listen, ridge=1e-2)
+
+def _steps(periods: int, dt: float) -> int:
+    return round(periods * 2 * np.pi / dt)
 
 
 def reservoir_seeing_double(configuration: ReservoirSeeingDouble) -> dict:
@@ -75,25 +77,25 @@ def reservoir_seeing_double(configuration: ReservoirSeeingDouble) -> dict:
     dict
         For A and B the historical judge's reason after 15 periods, ``historical_A``, and the
         strict judge's after 100, ``strict_A``; the readout's ``one_step_error``, root mean square
-        in units of the data; and ``square``, the norm of the readout's share
-        that acts on squares.
+        in units of the data; and ``square``, the norm of the readout's share that acts on
+        squares.
 
     References
     ----------
     Flynn, Tsachouridis and Amann (2023), arXiv:2305.05799.
     """
-    network, data = configuration.trained(), configuration.data()
-    tasks = seeing_double(configuration.x_cen)
+    network, data = configuration.untrained(), configuration.data()
+    tasks, listen = seeing_double(configuration.x_cen), _steps(LISTEN, FINE)
     states = drive(network, data[:, :-1])
-    listen = round(LISTEN * 2 * np.pi / 0.01)
+    network = fit_readout(network, data, listen=listen, ridge=1e-2, states=states)
     error = network.readout(states[:, listen:]) - data[:, listen + 1 :]
     last = states[:, -1]
-    short = free_run(network, last, round(PREDICT * 2 * np.pi / 0.01)).outputs.numpy()
+    short = free_run(network, last, _steps(PREDICT, FINE)).outputs.numpy()
     coarse = replace(network, dt=COARSE)
-    long = free_run(coarse, last, round(PERIODS * 2 * np.pi / COARSE)).outputs.numpy()
+    long = free_run(coarse, last, _steps(PERIODS, COARSE)).outputs.numpy()
     result = {}
     for task, brief, lasting in zip(tasks, short, long, strict=True):
-        result[f"historical_{task.name}"] = historical(brief, task, 0.01).reason
+        result[f"historical_{task.name}"] = historical(brief, task, FINE).reason
         result[f"strict_{task.name}"] = strict(lasting, task, COARSE).reason
     square = network.readout_kernel[configuration.units :]
     return result | {

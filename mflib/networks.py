@@ -14,12 +14,12 @@ import io
 import json
 import os
 from pathlib import Path
-from typing import Optional, Self
+from typing import Optional, Self, get_type_hints
 
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["LSTM", "Elman", "Memoryless", "Network", "Recurrent", "load", "save"]
+__all__ = ["LSTM", "Elman", "Memoryless", "Network", "Recurrent", "load", "replace", "save"]
 
 
 class Network(tf.experimental.ExtensionType):
@@ -249,7 +249,7 @@ class Recurrent(Network):
             "readout_kernel": self.readout_kernel * scale,
             "readout_bias": self.readout_bias * scale + location,
         }
-        return type(self)(**self.weights() | changed)
+        return replace(self, **changed)
 
     @classmethod
     def from_keras(cls, model) -> Self:
@@ -504,6 +504,16 @@ class Memoryless(Network):
     def readout(self, state: tf.Tensor) -> tf.Tensor:
         """The network's own."""
         return self.network.readout(state)
+
+
+def replace(network: Network, **changes) -> Network:
+    """The same network with some fields changed.
+
+    A continuous reservoir's closed loop, for instance, may be run with another step than the
+    one it listened with: ``replace(reservoir, dt=0.05)``.
+    """
+    fields = {name: getattr(network, name) for name in get_type_hints(type(network))}
+    return type(network)(**fields | changes)
 
 
 FORMAT = "mflib network 1"

@@ -12,13 +12,12 @@ own, and one regression is done on all states together.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import get_type_hints
 
 import numpy as np
 import tensorflow as tf
 
 from mflib.closed_loop import drive
-from mflib.networks import Network
+from mflib.networks import Network, replace
 
 __all__ = ["ContinuousReservoir", "LeakyReservoir", "Reservoir", "fit_readout", "random_weights"]
 
@@ -322,13 +321,3 @@ def fit_readout(
         readout_kernel=tf.constant(kernel, reservoir.dtype),
         readout_bias=tf.constant(bias.sum(axis=0), reservoir.dtype),
     )
-
-
-def replace(network: Network, **changes) -> Network:
-    """The same network with some fields changed.
-
-    A continuous reservoir's closed loop, for instance, may be run with another step than the
-    one it listened with: ``replace(reservoir, dt=0.05)``.
-    """
-    fields = {name: getattr(network, name) for name in get_type_hints(type(network))}
-    return type(network)(**fields | changes)

@@ -49,7 +49,7 @@ from mflib.closed_loop import compiled, fold
 from mflib.networks import LSTM
 from mflib.tasks import standardisation
 
-__all__ = ["Protocol", "Trained", "backpropagate", "train", "train_many"]
+__all__ = ["Protocol", "Trained", "adam", "backpropagate", "clipped", "train", "train_many"]
 
 STEPS_PER_CALL = 100
 
@@ -391,17 +391,41 @@ def _steps(carry, data, numbers, seed_and_start, batch, window, burn_in, count):
         )
         loss, gradient = backpropagate(LSTM(**weights), inputs, windows[1:], burn_in)
 
-        norm = tf.linalg.global_norm(list(gradient.values()))
-        gradient = {name: g * clip / tf.maximum(norm, clip) for name, g in gradient.items()}
+        gradient = clipped(gradient, clip)
         rate = learning_rate * (1 + tf.cos(np.pi * done)) / 2
-        return *_adam(weights, gradient, m, v, rate, start + k + 1), total + loss
+        return *adam(weights, gradient, m, v, rate, start + k + 1), total + loss
 
     *carry, total = fold(step, (*carry, tf.zeros((), dtype)), count)
     return tuple(carry), total / count
 
 
-def _adam(weights, gradient, m, v, rate, step, beta_m=0.9, beta_v=0.999, epsilon=1e-7):
-    """Kingma and Ba (2015), arXiv:1412.6980, with Keras' constants."""
+def clipped(gradient: dict, largest) -> dict:
+    """A gradient, by name, made shorter where all of it together is longer than ``largest``."""
+    norm = tf.linalg.global_norm(list(gradient.values()))
+    return {name: g * largest / tf.maximum(norm, largest) for name, g in gradient.items()}
+
+
+def adam(weights, gradient, m, v, rate, step, beta_m=0.9, beta_v=0.999, epsilon=1e-7):
+    """One step of Adam for dictionaries of tensors, with Keras' constants.
+
+    Parameters
+    ----------
+    weights, gradient : dict of str to tf.Tensor
+    m, v : dict of str to tf.Tensor
+        Running means of the gradient and of its square; zeros at the start.
+    rate : tf.Tensor, scalar
+        Learning rate.
+    step : tf.Tensor or int
+        Counted from 1.
+
+    Returns
+    -------
+    weights, m, v
+
+    References
+    ----------
+    Kingma and Ba (2015), arXiv:1412.6980.
+    """
     m = {name: beta_m * m[name] + (1 - beta_m) * g for name, g in gradient.items()}
     v = {name: beta_v * v[name] + (1 - beta_v) * g**2 for name, g in gradient.items()}
     step = tf.cast(step, rate.dtype)

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mflib.closed_loop import drive, free_run, warm_up
+from mflib.networks import replace
 from mflib.reservoirs import (
     ContinuousReservoir,
     LeakyReservoir,
     fit_readout,
     random_weights,
-    replace,
 )
 from mflib.tasks import seeing_double
 

@@ -135,7 +135,7 @@ def test_adam_is_keras_adam():
         gradient = {"w": tf.constant(rng.normal(size=(4, 3)))}
         adam.apply([gradient["w"]], [variable])
         rate = tf.constant(0.05, tf.float64)
-        weights, m, v = training._adam(weights, gradient, m, v, rate, step)
+        weights, m, v = training.adam(weights, gradient, m, v, rate, step)
     # Keras keeps the learning rate and the powers of beta in single precision
     np.testing.assert_allclose(weights["w"], variable.numpy(), atol=1e-5)
 
