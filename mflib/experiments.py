@@ -27,8 +27,8 @@ LISTEN, TRAIN, PREDICT = 6, 15, 15
 """Periods, as published."""
 FINE = 0.01
 """Time step, as published."""
-COARSE = 0.05
-"""Time step of long free runs; the closed loop is a differential equation."""
+COARSE = 0.1
+"""Time step of the closed loop where it is a differential equation, which any small step solves."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,15 @@ class ReservoirSeeingDouble:
         Spectral radius.
     seed : int
         Of the random weights.
+    held : bool
+        Whether the closed loop holds its output during a step, as it held the data.
     units : int
     """
 
     x_cen: float
     radius: float
     seed: int
+    held: bool = False
     units: int = 500
 
     def untrained(self) -> ContinuousReservoir:
@@ -56,7 +59,7 @@ class ReservoirSeeingDouble:
         weights = random_weights(
             self.units, 2, radius=self.radius, strength=0.2, density=0.05, seed=self.seed
         )
-        return ContinuousReservoir(**weights, gamma=5.0, dt=FINE)
+        return ContinuousReservoir(**weights, gamma=5.0, dt=FINE, held=self.held)
 
     def data(self) -> np.ndarray:
         """Both circles for listening and training, shape ``(2, samples, 2)``."""
@@ -78,7 +81,8 @@ def reservoir_seeing_double(configuration: ReservoirSeeingDouble) -> dict:
         For A and B the historical judge's reason after 15 periods, ``historical_A``, and the
         strict judge's after 100, ``strict_A``; the readout's ``one_step_error``, root mean square
         in units of the data; and ``square``, the norm of the readout's share that acts on
-        squares.
+        squares. A closed loop that holds its output needs the published step, ten times as
+        small, and is asked for 15 periods only.
 
     References
     ----------
@@ -89,14 +93,16 @@ def reservoir_seeing_double(configuration: ReservoirSeeingDouble) -> dict:
     states = drive(network, data[:, :-1])
     network = fit_readout(network, data, listen=listen, ridge=1e-2, states=states)
     error = network.readout(states[:, listen:]) - data[:, listen + 1 :]
-    last = states[:, -1]
-    short = free_run(network, last, _steps(PREDICT, FINE)).outputs.numpy()
-    coarse = replace(network, dt=COARSE)
-    long = free_run(coarse, last, _steps(PERIODS, COARSE)).outputs.numpy()
-    result = {}
-    for task, brief, lasting in zip(tasks, short, long, strict=True):
-        result[f"historical_{task.name}"] = historical(brief, task, FINE).reason
-        result[f"strict_{task.name}"] = strict(lasting, task, COARSE).reason
+    if configuration.held:
+        judges, periods, dt = {"historical": historical}, PREDICT, FINE
+    else:
+        judges, periods, dt = {"historical": historical, "strict": strict}, PERIODS, COARSE
+    run = free_run(replace(network, dt=dt), states[:, -1], _steps(periods, dt))
+    result = {
+        f"{name}_{task.name}": judge(orbit, task, dt).reason
+        for name, judge in judges.items()
+        for task, orbit in zip(tasks, run.outputs.numpy(), strict=True)
+    }
     square = network.readout_kernel[configuration.units :]
     return result | {
         "one_step_error": float(np.sqrt(np.mean(error**2))),
@@ -105,8 +111,8 @@ def reservoir_seeing_double(configuration: ReservoirSeeingDouble) -> dict:
 
 
 RESERVOIRS = [
-    ReservoirSeeingDouble(x_cen, radius, seed)
-    for x_cen in (0.0, 2.0, 4.0, 10.0)
+    ReservoirSeeingDouble(x_cen, radius, seed, held)
+    for x_cen, held in ((0.0, False), (4.0, False), (10.0, False), (0.0, True), (2.0, False))
     for seed in range(100)
     for radius in (0.2, 0.6, 0.9, 1.1, 1.25, 1.4, 1.55, 1.7, 1.85, 2.0)
 ]

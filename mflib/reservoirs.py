@@ -88,8 +88,9 @@ class ContinuousReservoir(Reservoir):
     .. math:: \dot r = \gamma\,(-r + \tanh(r M + u W))
 
     A step is one of the classical Runge–Kutta method over ``dt``. While the reservoir listens,
-    the input is held during a step. With its loop closed, :math:`u = q(r) V` changes with
-    :math:`r` during the step too: what runs is the autonomous differential equation.
+    the input is held during a step. With its loop closed, as published, :math:`u = q(r) V`
+    changes with :math:`r` during the step too: what runs is the autonomous differential equation,
+    and not quite what was trained. With ``held`` the output is held during a step as well.
 
     Attributes
     ----------
@@ -97,6 +98,8 @@ class ContinuousReservoir(Reservoir):
         Inverse time constant.
     dt : float
         Units of time in a step.
+    held : bool
+        Whether the closed loop holds its output during a step.
 
     References
     ----------
@@ -112,6 +115,7 @@ class ContinuousReservoir(Reservoir):
 
     gamma: float
     dt: float
+    held: bool = False
 
     def step(self, state: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
         """One Runge–Kutta step with the input held."""
@@ -119,7 +123,9 @@ class ContinuousReservoir(Reservoir):
         return self._runge_kutta(state, lambda r: driven)
 
     def closed_step(self, state: tf.Tensor) -> tf.Tensor:
-        """One Runge–Kutta step of the autonomous equation."""
+        """One Runge–Kutta step of the autonomous equation or, if ``held``, of the driven one."""
+        if self.held:
+            return self.step(state, self.readout(state))
         return self._runge_kutta(state, lambda r: self.readout(r) @ self.kernel)
 
     def _runge_kutta(self, r, driven):

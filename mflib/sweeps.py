@@ -145,6 +145,7 @@ def _run(experiment, configurations, scheduler, workers) -> Iterator[dict]:
     from distributed import Client, LocalCluster, as_completed
 
     local = {"threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": None}
+    local["env"] = {"TF_NUM_INTRAOP_THREADS": "1"}  # each point has one processor to itself
     with ExitStack() as stack:
         if scheduler is None:
             cluster = LocalCluster(n_workers=workers or os.cpu_count(), **local)
