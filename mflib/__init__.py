@@ -16,6 +16,7 @@ __all__ = [
     "graphs",
     "judge",
     "lyapunov",
+    "metrics",
     "networks",
     "plots",
     "record",

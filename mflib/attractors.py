@@ -1,7 +1,7 @@
 """What attracts, what kind of attractor it is, and what tells attractors apart.
 
-Fixed points and their eigenvalues; the kind of behaviour a trajectory shows; distances between
-attractors, and the name of the one a trajectory is on; basins of attraction.
+Fixed points and their eigenvalues; the kind of behaviour a trajectory shows; the name of the
+attractor it is on; basins of attraction.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mflib.judge import wilson
+from mflib.metrics import _points, sliced_wasserstein
 from mflib.systems import System, _count, _one_system, _step, ensemble
 
 __all__ = [
@@ -26,11 +27,8 @@ __all__ = [
     "classify",
     "destinations",
     "fixed_points",
-    "hausdorff",
     "identify",
-    "peaks",
     "separating_direction",
-    "sliced_wasserstein",
 ]
 
 SHRINKAGE = 1e-6
@@ -277,113 +275,7 @@ def _period(tail, dt):
     return None
 
 
-def peaks(values, dt: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-    """Local maxima of a series, between samples: the top of a parabola through three of them.
-
-    Successive maxima of Lorenz' z, one against the next, are almost on one curve.
-
-    Parameters
-    ----------
-    values : array_like, shape (steps,)
-    dt : float
-        Time between samples.
-
-    Returns
-    -------
-    times, heights : numpy.ndarray, shape (maxima,)
-
-    Examples
-    --------
-    >>> times, heights = peaks(np.cos(0.1 * np.arange(100) - 1), dt=0.1)
-    >>> times.round(3), heights.round(3)
-    (array([1.   , 7.283]), array([1., 1.]))
-    """
-    from scipy.signal import argrelmax
-
-    values = np.asarray(values, dtype=float)
-    if values.ndim != 1 or len(values) < 3 or not np.all(np.isfinite(values)):
-        raise ValueError(f"values: got shape {values.shape}, expected (steps,), 3 or more, finite")
-    top = argrelmax(values)[0]
-    before, at, after = values[top - 1], values[top], values[top + 1]
-    offset = (before - after) / (2 * (before - 2 * at + after))
-    return dt * (top + offset), at - (before - after) * offset / 4
-
-
-# --- two sets of points --------------------------------------------------------------------
-
-
-def sliced_wasserstein(
-    first, second, *, directions: int = 200, quantiles: int = 1000, seed: int = 0
-) -> float:
-    """How far the mass of one cloud of points has to be moved to make the other.
-
-    The mean, over random directions, of the first Wasserstein distance of the projections.
-
-    Parameters
-    ----------
-    first, second : array_like, shape (points, dim)
-        Not necessarily as many.
-    directions : int
-    quantiles : int
-        At which the projections are compared.
-    seed : int
-        Of the directions.
-
-    Returns
-    -------
-    float
-        In the units of the points. Two samples of one attractor are not at distance 0: compare
-        with that floor.
-
-    Examples
-    --------
-    In one dimension it is the Wasserstein distance itself: a shift by 2 costs 2.
-
-    >>> x = np.random.default_rng(0).normal(size=(1000, 1))
-    >>> round(sliced_wasserstein(x, x + 2), 6)
-    2.0
-    """
-    first, second = _points("first", first), _points("second", second)
-    _points("second", second, dim=first.shape[1])
-    directions, quantiles = _count("directions", directions), _count("quantiles", quantiles)
-    axes = np.random.default_rng(seed).normal(size=(directions, first.shape[1]))
-    axes /= np.linalg.norm(axes, axis=1, keepdims=True)
-    levels = (np.arange(quantiles) + 0.5) / quantiles
-    a, b = (_quantiles(axes @ points.T, levels) for points in (first, second))
-    return float(np.mean(np.abs(a - b)))
-
-
-def _quantiles(values, levels):
-    """Quantiles along the last axis. NumPy's own take many times longer for many levels."""
-    values = np.sort(values, axis=-1)
-    places = levels * (values.shape[-1] - 1)
-    below = places.astype(int)
-    above = np.minimum(below + 1, values.shape[-1] - 1)
-    share = places - below
-    return (1 - share) * values[:, below] + share * values[:, above]
-
-
-def hausdorff(first, second) -> float:
-    """Largest distance from a point of either set to the other set.
-
-    Parameters
-    ----------
-    first, second : array_like, shape (points, dim)
-
-    Returns
-    -------
-    float
-
-    Examples
-    --------
-    >>> hausdorff([[0, 0], [1, 0]], [[0, 0], [4, 0]])
-    3.0
-    """
-    from scipy.spatial.distance import directed_hausdorff
-
-    first = _points("first", first)
-    second = _points("second", second, dim=first.shape[1])
-    return max(directed_hausdorff(a, b)[0] for a, b in ((first, second), (second, first)))
+# --- identity ------------------------------------------------------------------------------
 
 
 class Identity(NamedTuple):
@@ -688,18 +580,6 @@ def _shares(labels, names):
         if np.any(labels == label):
             shares[name] = share(label)
     return shares
-
-
-def _points(name, points, dim=None, least=1):
-    points = np.asarray(points, dtype=float)
-    if points.ndim != 2 or len(points) < least or (dim is not None and points.shape[1] != dim):
-        raise ValueError(
-            f"{name}: got shape {points.shape}, expected (points, {dim or 'dim'}) with {least} "
-            "or more points"
-        )
-    if not np.all(np.isfinite(points)):
-        raise ValueError(f"{name}: got values that are not finite, expected finite numbers")
-    return points
 
 
 # --- directions ----------------------------------------------------------------------------

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import wasserstein_distance
 
 from mflib.attractors import (
     basin_fractions,
@@ -14,11 +13,8 @@ from mflib.attractors import (
     classify,
     destinations,
     fixed_points,
-    hausdorff,
     identify,
-    peaks,
     separating_direction,
-    sliced_wasserstein,
 )
 from mflib.systems import references, system, trajectory
 from mflib.tasks import seeing_double
@@ -169,40 +165,7 @@ def test_units_do_not_matter(period, offset, factor):
     assert found.period == pytest.approx(period, rel=1e-4)
 
 
-def test_peaks_lie_between_samples():
-    t = 0.1 * np.arange(300)
-    times, heights = peaks(3 * np.cos(t - 1.234), dt=0.1)
-    np.testing.assert_allclose(times, 1.234 + 2 * np.pi * np.arange(5), atol=1e-3)
-    np.testing.assert_allclose(heights, 3, atol=1e-4)
-
-
-# --- distances and identity ----------------------------------------------------------------
-
-
-def test_wasserstein_in_one_dimension_is_scipys():
-    rng = np.random.default_rng(0)
-    a, b = rng.normal(size=(700, 1)), rng.exponential(size=(900, 1))
-    ours = sliced_wasserstein(a, b, quantiles=5000)
-    assert ours == pytest.approx(wasserstein_distance(a[:, 0], b[:, 0]), rel=0.01)
-
-
-@settings(max_examples=20, deadline=None)
-@given(st.integers(0, 10**6), st.floats(0.1, 10))
-def test_wasserstein_is_a_distance(seed, factor):
-    rng = np.random.default_rng(seed)
-    a, b, c = (rng.normal(rng.normal(size=3), 1, (200, 3)) for _ in range(3))
-    ab = sliced_wasserstein(a, b, quantiles=200)
-    assert sliced_wasserstein(a, a[::-1], quantiles=200) == pytest.approx(0, abs=1e-12)
-    assert sliced_wasserstein(b, a, quantiles=200) == pytest.approx(ab)
-    assert sliced_wasserstein(factor * a, factor * b, quantiles=200) == pytest.approx(factor * ab)
-    by_way_of_c = sliced_wasserstein(a, c, quantiles=200) + sliced_wasserstein(c, b, quantiles=200)
-    assert ab <= by_way_of_c + 1e-12
-
-
-def test_hausdorff():
-    assert hausdorff(CIRCLE, 3 * CIRCLE) == pytest.approx(2)
-    assert hausdorff(CIRCLE, CIRCLE[::-1]) == 0
-    assert hausdorff(CIRCLE, [[0.0, 0.0]]) == pytest.approx(1)
+# --- identity ------------------------------------------------------------------------------
 
 
 def test_identity_of_chaotic_attractors():
@@ -339,10 +302,6 @@ AT = {"time": 5}
         (lambda: classify(CIRCLE[:, 0], 1), r"points: got shape \(400,\)"),
         (lambda: classify(CIRCLE, 0), "dt: got 0"),
         (lambda: classify(CIRCLE, 1, scale=0), "scale: got 0"),
-        (lambda: peaks(CIRCLE), r"values: got shape \(400, 2\)"),
-        (lambda: sliced_wasserstein(CIRCLE, np.ones((5, 3))), r"second: got shape \(5, 3\)"),
-        (lambda: sliced_wasserstein(CIRCLE, CIRCLE, directions=0), "directions: got 0"),
-        (lambda: hausdorff(CIRCLE, [[np.inf, 0]]), "second: got values that are not finite"),
         (lambda: identify(CIRCLE, {}), "templates: got none"),
         (lambda: identify(CIRCLE, {"a": np.ones((3, 3))}), r"points: got shape \(400, 2\)"),
         (lambda: identify(CIRCLE, {"a": CIRCLE[:2]}, dt=0.1), r"templates\['a'\]: got shape"),

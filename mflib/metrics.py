@@ -1,0 +1,574 @@
+r"""How far a forecast, or an attractor, is from the truth.
+
+Along one orbit: the normalised error at each time, and for how long it stays small
+(:func:`nrmse`, :func:`valid_prediction_time`). Chaos ends every such forecast, so a long run is
+compared as a whole: where it spends its time (:func:`state_space_divergence`,
+:func:`sliced_wasserstein`, :func:`hausdorff`), in which rhythms (:func:`spectral_distance`), and
+how one maximum follows from the last (:func:`return_map`, :func:`return_map_distance`). None of
+these is 0 for two stretches of one attractor: :func:`sampling_floor` says what the best possible
+model would get.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import permutations
+from typing import NamedTuple
+
+import numpy as np
+
+from mflib.systems import _count
+
+__all__ = [
+    "Floor",
+    "hausdorff",
+    "nrmse",
+    "peaks",
+    "return_map",
+    "return_map_distance",
+    "sampling_floor",
+    "sliced_wasserstein",
+    "spectral_distance",
+    "state_space_divergence",
+    "valid_prediction_time",
+]
+
+EPSILON = 0.4
+"""A forecast is valid while its normalised error is no larger."""
+CELLS = 10_000_000
+"""A histogram with more cells than this is refused."""
+
+
+# --- one forecast --------------------------------------------------------------------------
+
+
+def nrmse(outputs, truth, scale) -> np.ndarray:
+    r"""Normalised root mean square error at each time, not averaged over time.
+
+    .. math::
+        \varepsilon_t = \sqrt{\frac{1}{D} \sum_{d=1}^{D}
+        \Big(\frac{\hat x_d(t) - x_d(t)}{\sigma_d}\Big)^2}
+
+    Parameters
+    ----------
+    outputs : array_like, shape (..., steps, dim)
+        The forecast. Where it is infinite or NaN, so is the error.
+    truth : array_like, shape (..., steps, dim)
+        Leading axes may be missing: many forecasts of one truth.
+    scale : float or array_like, shape (dim,)
+        :math:`\sigma`, the standard deviation of each coordinate of the *training* data.
+
+    Returns
+    -------
+    numpy.ndarray, shape (..., steps)
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, the truth is not finite, or the scale not positive.
+
+    References
+    ----------
+    Vlachas and others (2020), Neural Networks 126, 191-217, doi:10.1016/j.neunet.2020.02.016.
+
+    Examples
+    --------
+    >>> nrmse([[3.0, 0.0], [3.0, 4.0]], [[0.0, 0.0], [0.0, 0.0]], scale=[3.0, 4.0]).round(3)
+    array([0.707, 1.   ])
+    """
+    outputs, truth = np.asarray(outputs, dtype=float), np.asarray(truth, dtype=float)
+    if outputs.ndim < 2 or 0 in outputs.shape:
+        raise ValueError(f"outputs: got shape {outputs.shape}, expected (..., steps, dim)")
+    if truth.ndim < 2 or truth.shape != outputs.shape[-truth.ndim :]:
+        raise ValueError(
+            f"truth: got shape {truth.shape}, expected {outputs.shape}, that of the outputs, or "
+            "its last axes"
+        )
+    _finite("truth", truth)
+    scale = np.asarray(scale, dtype=float)
+    if scale.shape not in ((), outputs.shape[-1:]) or not np.all((scale > 0) & np.isfinite(scale)):
+        raise ValueError(
+            f"scale: got {scale}, expected one positive number, or {outputs.shape[-1]} of them"
+        )
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.sqrt(np.mean(((outputs - truth) / scale) ** 2, axis=-1))
+
+
+def valid_prediction_time(
+    outputs,
+    truth,
+    scale,
+    dt: float,
+    *,
+    exponent: float | None = None,
+    epsilon: float = EPSILON,
+) -> np.ndarray:
+    r"""For how long a forecast is good: until its error exceeds ``epsilon`` for the first time.
+
+    The first output counts as being at time 0. An output that is infinite or NaN is an error
+    too large. A forecast that stays good until its run ends gets the length of the run,
+    ``steps * dt``, which nothing else does: it is a lower bound.
+
+    Parameters
+    ----------
+    outputs, truth, scale
+        As for :func:`nrmse`. Mind that the truth is computed too: beyond the time after which
+        its own integrator is wrong, no horizon means anything.
+    dt : float
+        Time between steps.
+    exponent : float, optional
+        Largest Lyapunov exponent of the true system. If it is given, times are in Lyapunov
+        times, ``1 / exponent``.
+    epsilon : float
+
+    Returns
+    -------
+    numpy.ndarray, shape (...,)
+        A time for each initial condition.
+
+    Raises
+    ------
+    ValueError
+        If an argument does not fit.
+
+    References
+    ----------
+    Vlachas and others (2020), Neural Networks 126, 191-217, doi:10.1016/j.neunet.2020.02.016.
+
+    Examples
+    --------
+    An error that grows e-fold in a unit of time, from 0.01, is 0.4 after ln 40 = 3.69 of them.
+
+    >>> t = 0.01 * np.arange(1000)
+    >>> error = 0.01 * np.exp(t)[:, None]
+    >>> float(valid_prediction_time(error, np.zeros((1000, 1)), scale=1.0, dt=0.01))
+    3.69
+    """
+    errors = nrmse(outputs, truth, scale)
+    for name, number in (("dt", dt), ("epsilon", epsilon), ("exponent", exponent)):
+        if number is not None and not (np.isfinite(number) and number > 0):
+            raise ValueError(f"{name}: got {number}, expected a positive number")
+    wrong = ~(errors <= epsilon)  # so that NaN is wrong
+    steps = np.where(wrong.any(axis=-1), wrong.argmax(axis=-1), errors.shape[-1])
+    return steps * (dt if exponent is None else dt * exponent)
+
+
+# --- two attractors: where they are --------------------------------------------------------
+
+
+def state_space_divergence(
+    generated, truth, *, bins: int = 30, alpha: float = 1e-5, margin: float = 0.1
+) -> float:
+    r"""Kullback–Leibler divergence of two histograms, :math:`D_\text{stsp}`.
+
+    The box that holds the true points and a margin is cut into ``bins ** dim`` cells. With the
+    shares :math:`p_k` of the true and :math:`q_k` of the generated points in cell :math:`k`,
+    smoothed by :math:`\alpha` so that none is 0, :math:`p_k = (n_k + \alpha) / (N + \alpha m^D)`,
+
+    .. math:: D_\text{stsp} = \sum_k p_k \log \frac{p_k}{q_k} .
+
+    Generated points outside the box, and those that are infinite or NaN, lie in no cell but
+    count in :math:`N`: a run that leaves is further from the truth for it. (The usual programs
+    drop them, which makes no difference to a run that stays inside.)
+
+    Parameters
+    ----------
+    generated, truth : array_like, shape (points, dim)
+        Not necessarily as many. It depends much on how many they are: compare with the
+        :func:`sampling_floor` for as many points.
+    bins : int
+        For each coordinate.
+    alpha : float
+        Points added to each cell.
+    margin : float
+        Of the box on each side, in standard deviations of the true coordinate.
+
+    Returns
+    -------
+    float
+        In nats; not symmetric.
+
+    Raises
+    ------
+    ValueError
+        If an argument does not fit, a true coordinate is constant, or there are more than ten
+        million cells. Histograms are for few dimensions.
+
+    References
+    ----------
+    Koppe, Toutounji, Kirsch, Lis and Durstewitz (2019), PLOS Computational Biology 15,
+    e1007263, doi:10.1371/journal.pcbi.1007263. Binning and smoothing as in Hess, Monfared,
+    Brenner and Durstewitz (2023), arXiv:2306.04406.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).normal(size=(5000, 1))
+    >>> state_space_divergence(x, x)
+    0.0
+    >>> state_space_divergence(x + 0.5, x) < state_space_divergence(x + 1, x)
+    True
+    """
+    truth = _points("truth", truth, least=2)
+    dim = truth.shape[1]
+    generated = _points("generated", generated, dim=dim, finite=False)
+    if _count("bins", bins, least=2) ** dim > CELLS:
+        raise ValueError(
+            f"bins: got {bins} for {dim} coordinates, expected bins ** dim of {CELLS} at most"
+        )
+    for name, number, least in (("alpha", alpha, 1e-300), ("margin", margin, 0.0)):
+        if not (np.isfinite(number) and number >= least):
+            sign = "positive number" if least else "number that is not negative"
+            raise ValueError(f"{name}: got {number}, expected a {sign}")
+    _varies(truth)
+    wide = margin * truth.std(axis=0)
+    low, high = truth.min(axis=0) - wide, truth.max(axis=0) + wide
+    cells = bins**dim
+
+    def shares(points):
+        with np.errstate(over="ignore", invalid="ignore"):
+            place = (points - low) / (high - low) * bins
+        inside = np.all((place >= 0) & (place <= bins), axis=1)
+        index = np.minimum(place[inside].astype(int), bins - 1)  # the upper edge is inside
+        index = np.ravel_multi_index(index.T, (bins,) * dim)
+        return (np.bincount(index, minlength=cells) + alpha) / (len(points) + alpha * cells)
+
+    p, q = shares(truth), shares(generated)
+    return float(np.sum(p * np.log(p / q)))
+
+
+def sliced_wasserstein(
+    first, second, *, directions: int = 200, quantiles: int = 1000, seed: int = 0
+) -> float:
+    """How far the mass of one cloud of points has to be moved to make the other.
+
+    The mean, over random directions, of the first Wasserstein distance of the projections.
+
+    Parameters
+    ----------
+    first, second : array_like, shape (points, dim)
+        Not necessarily as many.
+    directions : int
+    quantiles : int
+        At which the projections are compared.
+    seed : int
+        Of the directions.
+
+    Returns
+    -------
+    float
+        In the units of the points. Two samples of one attractor are not at distance 0: compare
+        with that floor.
+
+    Examples
+    --------
+    In one dimension it is the Wasserstein distance itself: a shift by 2 costs 2.
+
+    >>> x = np.random.default_rng(0).normal(size=(1000, 1))
+    >>> round(sliced_wasserstein(x, x + 2), 6)
+    2.0
+    """
+    first, second = _points("first", first), _points("second", second)
+    _points("second", second, dim=first.shape[1])
+    directions, quantiles = _count("directions", directions), _count("quantiles", quantiles)
+    axes = np.random.default_rng(seed).normal(size=(directions, first.shape[1]))
+    axes /= np.linalg.norm(axes, axis=1, keepdims=True)
+    levels = (np.arange(quantiles) + 0.5) / quantiles
+    a, b = (_quantiles(axes @ points.T, levels) for points in (first, second))
+    return float(np.mean(np.abs(a - b)))
+
+
+def _quantiles(values, levels):
+    """Quantiles along the last axis. NumPy's own take many times longer for many levels."""
+    values = np.sort(values, axis=-1)
+    places = levels * (values.shape[-1] - 1)
+    below = places.astype(int)
+    above = np.minimum(below + 1, values.shape[-1] - 1)
+    share = places - below
+    return (1 - share) * values[:, below] + share * values[:, above]
+
+
+def hausdorff(first, second) -> float:
+    """Largest distance from a point of either set to the other set.
+
+    Parameters
+    ----------
+    first, second : array_like, shape (points, dim)
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> hausdorff([[0, 0], [1, 0]], [[0, 0], [4, 0]])
+    3.0
+    """
+    from scipy.spatial.distance import directed_hausdorff
+
+    first = _points("first", first)
+    second = _points("second", second, dim=first.shape[1])
+    return max(directed_hausdorff(a, b)[0] for a, b in ((first, second), (second, first)))
+
+
+# --- two attractors: their rhythms ---------------------------------------------------------
+
+
+def spectral_distance(generated, truth, *, sigma: float = 20.0) -> float:
+    r"""Hellinger distance of two power spectra, :math:`D_H`, the mean over coordinates.
+
+    .. math:: D_H = \sqrt{1 - \sum_\omega \sqrt{P_\omega Q_\omega}}
+
+    with the spectra :math:`P` and :math:`Q` of the two series, smoothed and normalised to 1.
+    It is 0 for equal spectra and 1 for spectra without a common frequency. It is blind to
+    location, amplitude and phase.
+
+    Parameters
+    ----------
+    generated, truth : array_like, shape (steps, dim)
+        As long as one another, with one time step. A generated coordinate that stands still,
+        or is not finite, is at distance 1.
+    sigma : float
+        Standard deviation of the Gaussian the spectra are smoothed with, in steps of the
+        discrete frequencies; 0 for none. The spectrum of one chaotic orbit is ragged, and the
+        distance of two depends much on it: compare with the :func:`sampling_floor`.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If an argument does not fit, or a true coordinate is constant.
+
+    References
+    ----------
+    Mikhaeil, Monfared and Durstewitz (2022), arXiv:2110.07238; Hess, Monfared, Brenner and
+    Durstewitz (2023), arXiv:2306.04406.
+
+    Examples
+    --------
+    >>> t = 0.1 * np.arange(3000)[:, None]
+    >>> bool(spectral_distance(5 * np.sin(t + 1), np.sin(t)) < 0.01)
+    True
+    >>> bool(spectral_distance(np.sin(4 * t), np.sin(t)) > 0.99)
+    True
+    """
+    from scipy.ndimage import gaussian_filter1d
+
+    truth = _points("truth", truth, least=4)
+    generated = _points("generated", generated, dim=truth.shape[1], finite=False)
+    if len(generated) != len(truth):
+        raise ValueError(
+            f"generated: got {len(generated)} steps, expected {len(truth)}, as many as in truth"
+        )
+    if not (np.isfinite(sigma) and sigma >= 0):
+        raise ValueError(f"sigma: got {sigma}, expected a number that is not negative")
+    _varies(truth)
+
+    def spectra(series):
+        power = np.abs(np.fft.rfft(series - series.mean(axis=0), axis=0)) ** 2
+        if sigma > 0:
+            power = gaussian_filter1d(power, sigma, axis=0)
+        return power / power.sum(axis=0)
+
+    distances = np.ones(truth.shape[1])
+    moves = np.all(np.isfinite(generated), axis=0)
+    moves[moves] = _range(generated[:, moves]) > 0
+    common = np.sqrt(spectra(generated[:, moves]) * spectra(truth[:, moves])).sum(axis=0)
+    distances[moves] = np.sqrt(np.maximum(1 - common, 0))
+    return float(distances.mean())
+
+
+# --- maxima --------------------------------------------------------------------------------
+
+
+def peaks(values, dt: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    """Local maxima of a series, between samples: the top of a parabola through three of them.
+
+    Successive maxima of Lorenz' z, one against the next, are almost on one curve.
+
+    Parameters
+    ----------
+    values : array_like, shape (steps,)
+    dt : float
+        Time between samples.
+
+    Returns
+    -------
+    times, heights : numpy.ndarray, shape (maxima,)
+
+    Examples
+    --------
+    >>> times, heights = peaks(np.cos(0.1 * np.arange(100) - 1), dt=0.1)
+    >>> times.round(3), heights.round(3)
+    (array([1.   , 7.283]), array([1., 1.]))
+    """
+    from scipy.signal import argrelmax
+
+    values = np.asarray(values, dtype=float)
+    if values.ndim != 1 or len(values) < 3 or not np.all(np.isfinite(values)):
+        raise ValueError(f"values: got shape {values.shape}, expected (steps,), 3 or more, finite")
+    top = argrelmax(values)[0]
+    before, at, after = values[top - 1], values[top], values[top + 1]
+    offset = (before - after) / (2 * (before - 2 * at + after))
+    return dt * (top + offset), at - (before - after) * offset / 4
+
+
+def return_map(values) -> np.ndarray:
+    """Pairs of successive maxima of a series.
+
+    Of Lorenz' z they are almost on one curve: chaos in three dimensions, seen as a map of one
+    number.
+
+    Parameters
+    ----------
+    values : array_like, shape (steps,)
+
+    Returns
+    -------
+    numpy.ndarray, shape (maxima - 1, 2)
+        A maximum, between samples as in :func:`peaks`, and the next one. Maps of several series
+        may be concatenated.
+
+    References
+    ----------
+    Lorenz (1963), doi:10.1175/1520-0469(1963)020<0130:DNF>2.0.CO;2.
+
+    Examples
+    --------
+    >>> return_map([0, 3, 0, 5, 0, 4, 0])
+    array([[3., 5.],
+           [5., 4.]])
+    """
+    _, heights = peaks(values)
+    return np.stack([heights[:-1], heights[1:]], axis=1)
+
+
+def return_map_distance(generated, truth) -> float:
+    """How far the points of one return map are from the curve of another.
+
+    The curve runs straight from each true point to the next along the first axis. What is
+    returned is the median over the generated points of their vertical distance to it, divided by
+    the standard deviation of the true maxima. Beyond the ends of the curve, how far beyond is
+    added. A cusp is steep, so points beside it may be far from it vertically; the median
+    does not mind a few. It does not see either which parts of the curve are visited.
+
+    Parameters
+    ----------
+    generated, truth : array_like, shape (pairs, 2)
+        From :func:`return_map`.
+
+    Returns
+    -------
+    float
+        Infinite if nothing was generated: a series without two maxima.
+
+    Raises
+    ------
+    ValueError
+        If an argument does not fit, or all true maxima are the same.
+
+    Examples
+    --------
+    >>> x = np.linspace(0, 1, 201)
+    >>> tent = np.stack([x, 1 - np.abs(2 * x - 1)], axis=1)
+    >>> lifted = tent + [0, 0.1]
+    >>> bool(np.isclose(return_map_distance(lifted, tent), 0.1 / tent[:, 1].std()))
+    True
+    """
+    truth = _points("truth", truth, dim=2, least=2)
+    generated = _points("generated", generated, dim=2, least=0)
+    _varies(truth)
+    if len(generated) == 0:
+        return np.inf
+    x, y = truth[np.argsort(truth[:, 0])].T
+    now, following = generated.T
+    within = np.clip(now, x[0], x[-1])
+    distances = np.abs(following - np.interp(within, x, y)) + np.abs(now - within)
+    return float(np.median(distances) / y.std())
+
+
+# --- what the truth itself gets ------------------------------------------------------------
+
+
+class Floor(NamedTuple):
+    """What a metric says of independent stretches of one attractor.
+
+    Attributes
+    ----------
+    mean, least, largest : float
+        Over all ordered pairs of stretches.
+    """
+
+    mean: float
+    least: float
+    largest: float
+
+
+def sampling_floor(metric: Callable, trajectories: Sequence) -> Floor:
+    """The distance of an attractor from itself, seen in stretches of finite length.
+
+    No model can be expected to do better, and one within the floor's range cannot be told from
+    the truth by this metric and so much data.
+
+    Parameters
+    ----------
+    metric : callable
+        ``metric(generated, truth)``, a number.
+    trajectories : sequence of array_like
+        Two or more independent ones of the true system, as long as those that will be
+        compared.
+
+    Returns
+    -------
+    Floor
+
+    Raises
+    ------
+    ValueError
+        If there are less than two trajectories.
+
+    Examples
+    --------
+    >>> clouds = np.random.default_rng(0).normal(size=(4, 500, 2))
+    >>> floor = sampling_floor(sliced_wasserstein, clouds)
+    >>> floor.least < floor.mean < floor.largest < 0.2
+    True
+    """
+    trajectories = list(trajectories)
+    if len(trajectories) < 2:
+        raise ValueError(f"trajectories: got {len(trajectories)}, expected two or more")
+    found = [float(metric(a, b)) for a, b in permutations(trajectories, 2)]
+    return Floor(float(np.mean(found)), min(found), max(found))
+
+
+# --- checks --------------------------------------------------------------------------------
+
+
+def _points(name, points, dim=None, least=1, finite=True):
+    points = np.asarray(points, dtype=float)
+    if points.ndim != 2 or len(points) < least or (dim is not None and points.shape[1] != dim):
+        raise ValueError(
+            f"{name}: got shape {points.shape}, expected (points, {dim or 'dim'}) with {least} "
+            "or more points"
+        )
+    if finite:
+        _finite(name, points)
+    return points
+
+
+def _finite(name, values):
+    if not np.all(np.isfinite(values)):
+        raise ValueError(f"{name}: got values that are not finite, expected finite numbers")
+
+
+def _range(points):
+    """Range of each coordinate; 0 if it is only rounding."""
+    width = np.ptp(points, axis=0)
+    return np.where(width > 1e-12 * np.max(np.abs(points), axis=0), width, 0.0)
+
+
+def _varies(truth):
+    if not np.all(_range(truth) > 0):
+        raise ValueError("truth: got a coordinate that is constant, expected all to vary")
