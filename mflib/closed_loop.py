@@ -1,9 +1,10 @@
 """Listening, then closing the loop.
 
 :func:`warm_up` drives a network with data; :func:`free_run` feeds it its own output from then
-on, ``s' = F(s, G(s))``: an autonomous dynamical system. Each is one compiled XLA program, for
-any :class:`~mflib.networks.Network`. Networks of one shape share it; a new batch size, length or
-kind of network costs one compilation, about half a second.
+on, ``s' = F(s, G(s))``: an autonomous dynamical system. :func:`jacobian` and :func:`stretch` say
+what happens to neighbours of a state. Each is one compiled XLA program, for any
+:class:`~mflib.networks.Network`. Networks of one shape share it; a new batch size, length or kind
+of network costs one compilation, about half a second.
 """
 
 from __future__ import annotations
@@ -17,9 +18,21 @@ import tensorflow as tf
 
 from mflib.networks import Network
 
-__all__ = ["FreeRun", "compiled", "drive", "fold", "free_run", "jacobian", "warm_up"]
+__all__ = [
+    "FreeRun",
+    "Stretch",
+    "compiled",
+    "drive",
+    "fold",
+    "free_run",
+    "jacobian",
+    "stretch",
+    "warm_up",
+]
 
 UNROLL = 8
+BLOCK = 16
+"""So many vectors are made orthonormal one by one; then they leave the rest in one product."""
 
 
 class FreeRun(NamedTuple):
@@ -38,6 +51,30 @@ class FreeRun(NamedTuple):
 
     outputs: tf.Tensor
     state: tf.Tensor
+    states: tf.Tensor | None = None
+
+
+class Stretch(NamedTuple):
+    """What a network did to states and to tangent vectors.
+
+    Attributes
+    ----------
+    logarithms : tf.Tensor, shape (segments, members, count)
+        Of the factors by which the vectors grew in each segment.
+    bounded : tf.Tensor of bool, shape (segments,)
+        Whether all states were finite at its end.
+    state : tf.Tensor, shape (members, state_dim)
+        After the last step.
+    frame : tf.Tensor, shape (members, state_dim, count)
+        Orthonormal.
+    states : tf.Tensor or None, shape (steps, members, state_dim)
+        Before each step, if they were asked for.
+    """
+
+    logarithms: tf.Tensor
+    bounded: tf.Tensor
+    state: tf.Tensor
+    frame: tf.Tensor
     states: tf.Tensor | None = None
 
 
@@ -129,14 +166,16 @@ def free_run(network: Network, state, steps: int, *, states: bool = False) -> Fr
     return FreeRun(*_free_run(network, state, int(steps), bool(states)))
 
 
-def jacobian(network: Network, state) -> tf.Tensor:
+def jacobian(network: Network, state, u=None) -> tf.Tensor:
     r"""Jacobian :math:`\partial s' / \partial s` of one step of the closed loop.
 
     Parameters
     ----------
     network : Network
-        With as many outputs as inputs.
+        With as many outputs as inputs, if the loop is to be closed.
     state : array_like, shape (batch, state_dim)
+    u : array_like, shape (batch, inputs), optional
+        An input: the step is then driven by it.
 
     Returns
     -------
@@ -146,7 +185,7 @@ def jacobian(network: Network, state) -> tf.Tensor:
     Raises
     ------
     ValueError
-        If the loop cannot be closed, or the state does not fit.
+        If the loop cannot be closed, or an argument does not fit.
 
     Examples
     --------
@@ -155,8 +194,86 @@ def jacobian(network: Network, state) -> tf.Tensor:
     >>> jacobian(network, network.initial_state(batch=3)).shape
     TensorShape([3, 16, 16])
     """
-    _closable(network)
-    return _jacobian(network, _state(network, state))
+    state = _state(network, state)
+    if u is None:
+        _closable(network)
+    else:
+        u = _tensor("u", u, ("batch", "inputs"), network)
+        if tuple(u.shape) != (state.shape[0], network.inputs):
+            raise ValueError(
+                f"u: got shape {tuple(u.shape)}, expected {(state.shape[0], network.inputs)}"
+            )
+    return _jacobian(network, state, u)
+
+
+def stretch(
+    network: Network,
+    state,
+    frame,
+    *,
+    segments: int,
+    segment: int = 1,
+    inputs=None,
+    states: bool = False,
+) -> Stretch:
+    """Move states and frames of tangent vectors along, and note how fast the vectors grow.
+
+    After each segment the frame is made orthonormal again, by Gram–Schmidt. Everything happens
+    in one compiled program. :func:`mflib.lyapunov.network_spectrum` makes exponents of it.
+
+    Parameters
+    ----------
+    network : Network
+    state : array_like, shape (members, state_dim)
+    frame : array_like, shape (members, state_dim, count)
+    segments : int
+        At least 1.
+    segment : int
+        Steps in a segment.
+    inputs : array_like, shape (members, segments * segment, inputs), optional
+        What drives the network. By default the loop is closed.
+    states : bool
+        Whether to return the states along the way too.
+
+    Returns
+    -------
+    Stretch
+
+    Raises
+    ------
+    ValueError
+        If the loop cannot be closed, or an argument does not fit.
+
+    Examples
+    --------
+    >>> from mflib.networks import LSTM
+    >>> network = LSTM.create(inputs=2, units=8)
+    >>> found = stretch(network, np.ones((3, 16)), np.ones((3, 16, 1)), segments=50, segment=2)
+    >>> found.logarithms.shape
+    TensorShape([50, 3, 1])
+    """
+    for name, number in (("segments", segments), ("segment", segment)):
+        if number != int(number) or number < 1:
+            raise ValueError(f"{name}: got {number}, expected a whole number, at least 1")
+    if inputs is None:
+        _closable(network)
+        state = _state(network, state)
+    else:
+        inputs, state = _heard(network, "inputs", inputs, state)
+        if inputs.shape[1] != segments * segment:
+            raise ValueError(
+                f"inputs: got {inputs.shape[1]} steps, expected {segments * segment}, "
+                f"{segments} segments of {segment}"
+            )
+        inputs = tf.transpose(inputs, (1, 0, 2))
+    frame = _tensor("frame", frame, ("members", "state_dim", "count"), network)
+    if tuple(frame.shape[:2]) != tuple(state.shape):
+        raise ValueError(
+            f"frame: got shape {tuple(frame.shape)}, expected {(*state.shape, 'count')}"
+        )
+    frame = tf.linalg.matrix_transpose(frame)
+    found = _stretch(network, state, frame, inputs, int(segments), int(segment), bool(states))
+    return found._replace(frame=tf.linalg.matrix_transpose(found.frame))
 
 
 def compiled(function: Callable) -> Callable:
@@ -234,11 +351,80 @@ def _free_run(network, state, steps, states):
 
 
 @compiled
-def _jacobian(network, state):
+def _jacobian(network, state, u):
     with tf.GradientTape() as tape:
         tape.watch(state)
-        after = network.closed_step(state)
+        after = network.closed_step(state) if u is None else network.step(state, u)
     return tape.batch_jacobian(after, state)
+
+
+@compiled
+def _stretch(network, state, frame, inputs, segments, segment, states):
+    """Inside, vectors are rows and time comes first."""
+    count, dtype = frame.shape[1], state.dtype
+    arrays = (
+        tf.TensorArray(dtype, segments, element_shape=frame.shape[:2]),
+        tf.TensorArray(tf.bool, segments, element_shape=()),
+        tf.TensorArray(dtype, segments * segment if states else 0, element_shape=state.shape),
+    )
+
+    def step(k, carry):
+        state, frame, visited = carry
+        if states:
+            visited = visited.write(k, state)
+        # each vector moves with a copy of its state, so that a step of any network will do
+        copies = tf.repeat(state, count, axis=0)
+        with tf.autodiff.ForwardAccumulator(copies, tf.reshape(frame, copies.shape)) as tangents:
+            if inputs is None:
+                after = network.closed_step(copies)
+            else:
+                after = network.step(copies, tf.repeat(inputs[k], count, axis=0))
+        moved = tangents.jvp(after, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        return after[::count], tf.reshape(moved, frame.shape), visited
+
+    def body(n, carry):
+        state, frame, (logarithms, bounded, visited) = carry
+        state, frame, visited = fold(
+            lambda k, carry: step(n * segment + k, carry), (state, frame, visited), segment
+        )
+        frame, lengths = _orthonormal(frame)
+        logarithms = logarithms.write(n, tf.math.log(lengths))
+        bounded = bounded.write(n, tf.reduce_all(tf.math.is_finite(state)))
+        return state, frame, (logarithms, bounded, visited)
+
+    state, frame, arrays = fold(body, (state, frame, arrays), segments)
+    logarithms, bounded, visited = arrays
+    visited = visited.stack() if states else None
+    return Stretch(logarithms.stack(), bounded.stack(), state, frame, visited)
+
+
+def _orthonormal(frame):
+    """Modified Gram–Schmidt on the rows of ``(members, count, dim)``; and their lengths."""
+    done, lengths = [], []
+    while frame.shape[1]:
+        block, length = _gram_schmidt(frame[:, :BLOCK])
+        rest = frame[:, BLOCK:]
+        frame = rest - tf.matmul(tf.matmul(rest, block, transpose_b=True), block)
+        done.append(block)
+        lengths.append(length)
+    return tf.concat(done, axis=1), tf.concat(lengths, axis=1)
+
+
+def _gram_schmidt(block):
+    members, count, _ = block.shape
+
+    def body(j, carry):
+        rows, lengths = carry  # rows first, so that one can be exchanged in place
+        row = rows[j]
+        length = tf.norm(row, axis=1)
+        row /= tf.where(length > 0, length, 1)[:, None]
+        later = tf.cast(tf.range(count) > j, row.dtype)[:, None, None]
+        rows -= later * tf.reduce_sum(rows * row, axis=2, keepdims=True) * row
+        return tf.tensor_scatter_nd_update(rows, [[j]], row[None]), lengths.write(j, length)
+
+    lengths = tf.TensorArray(block.dtype, count, element_shape=(members,))
+    rows, lengths = fold(body, (tf.transpose(block, (1, 0, 2)), lengths), count)
+    return tf.transpose(rows, (1, 0, 2)), tf.transpose(lengths.stack())
 
 
 def _closable(network: Network) -> None:

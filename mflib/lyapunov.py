@@ -2,8 +2,9 @@ r"""How fast neighbours part: Lyapunov spectra, dimension, Floquet exponents, Fe
 
 :func:`propagate` is the method, for whatever can move a state together with a frame of tangent
 vectors: it re-orthonormalises the frame after every segment and averages the logarithms of
-the stretching. :func:`spectrum` feeds it the flows and maps of :mod:`mflib.systems`; a
-network's closed loop is fed to it in the same way.
+the stretching. :func:`spectrum` feeds it the flows and maps of :mod:`mflib.systems`.
+:func:`network_spectrum` does the same for networks, with their loop closed or driven by data, in
+compiled code.
 
 A spectrum can be checked without any literature. The sum of all exponents is the mean trace of
 the Jacobian (of a map, the mean :math:`\log|\det J|`), and that is measured along the same
@@ -26,6 +27,7 @@ __all__ = [
     "cycle",
     "from_series",
     "kaplan_yorke",
+    "network_spectrum",
     "propagate",
     "spectrum",
     "superstable",
@@ -33,6 +35,8 @@ __all__ = [
 
 BLOCKS = 40
 """At least so many blocks are drawn from in a bootstrap."""
+MATRICES = 2**22
+"""Numbers in a batch of Jacobians."""
 SPREAD = 1e-4
 """Members start so far, relative to the attractor's size, from one orbit, and then part."""
 
@@ -212,30 +216,43 @@ def propagate(
     if not (np.isfinite(time) and time > 0):
         raise ValueError(f"time: got {time}, expected a positive time")
     rng = np.random.default_rng(seed)
-    frame = rng.normal(size=(members, dim, count))
-    frame, _ = _orthonormal(frame)
+    frame = _frame(rng, members, dim, count)
     logarithms = np.empty((segments, members, count))
     volumes = np.full((segments, members), np.nan)
     for n in range(-discard, segments):
         with np.errstate(over="ignore", invalid="ignore"):
             state, frame, volume = advance(state, frame)
         if not np.all(np.isfinite(state)):
-            raise ValueError(
-                "state: got one whose orbit left all bounds after "
-                f"{(discard + n + 1) * time:.6g} units of time, expected bounded orbits"
-            )
+            raise _unbounded((discard + n + 1) * time)
         frame, lengths = _orthonormal(np.asarray(frame))
         if n >= 0:
             with np.errstate(divide="ignore"):
                 logarithms[n] = np.log(lengths)
             if volume is not None:
                 volumes[n] = volume
+    return _averaged(logarithms, volumes, time, dim, rng, forced)
+
+
+def _frame(rng, members, dim, count):
+    return _orthonormal(rng.normal(size=(members, dim, count)))[0]
+
+
+def _unbounded(time):
+    return ValueError(
+        f"state: got one whose orbit left all bounds after {time:.6g} units of time, expected "
+        "bounded orbits"
+    )
+
+
+def _averaged(logarithms, volumes, time, dim, rng, forced=False) -> Spectrum:
+    """From the growth in each segment: of vectors (segments, members, count), and of volumes."""
+    segments, members, _ = logarithms.shape
     rates = logarithms / time
     return Spectrum(
         exponents=rates.mean(axis=(0, 1)),
         intervals=_bootstrap(rates, rng),
         members=rates.mean(axis=0),
-        volume=float(volumes.mean() / time),
+        volume=float(np.mean(volumes) / time),
         time=segments * members * time,
         dim=dim,
         forced=forced,
@@ -430,6 +447,154 @@ def _bootstrap(rates, rng, draws=1000):
     chosen = rng.integers(len(blocks), size=(draws, len(blocks)))
     means = np.stack([blocks[drawn].mean(axis=0) for drawn in chosen])
     return np.quantile(means, [0.025, 0.975], axis=0).T
+
+
+# --- networks ------------------------------------------------------------------------------
+
+
+def network_spectrum(
+    network,
+    state,
+    *,
+    steps: int | None = None,
+    dt: float = 1.0,
+    count: int | None = None,
+    inputs=None,
+    segment: int = 1,
+    discard: int | None = None,
+    seed: int = 0,
+) -> Spectrum:
+    """Lyapunov exponents of a network, its loop closed or driven by inputs.
+
+    With its loop closed a network is an autonomous system; these are its exponents. They are
+    to be compared with those of the system it models: the first ones with the system's, the
+    others say how fast the network forgets what the system does not have.
+
+    Driven by inputs it has *conditional* exponents. If all are negative, two copies that start
+    in different states and hear the same become one: the echo state property, for these inputs.
+
+    Parameters
+    ----------
+    network : mflib.networks.Network
+        It computes in its own precision. Single precision is enough for the leading
+        exponents; for all of them take ``mflib.networks.cast(network, "float64")``.
+    state : array_like, shape (members, state_dim)
+        On the attractor: from :func:`mflib.closed_loop.warm_up`, say. Each member is a
+        trajectory of its own, and all are averaged.
+    steps : int, optional
+        Steps of each member averaged over. Inputs leave no choice: without those discarded,
+        as many as there are.
+    dt : float
+        Units of time a step takes.
+    count : int, optional
+        How many exponents; by default all. Then ``volume`` is measured too, in double
+        precision.
+    inputs : array_like, shape (members, time, inputs), optional
+        What drives the network; by default nothing, and the loop is closed.
+    segment : int
+        Steps between orthonormalisations. Steps that do not fill a segment are left out.
+    discard : int, optional
+        Steps before those averaged over, in which the frame finds its directions; by default a
+        quarter as many.
+    seed : int
+        Of the first frame and of the bootstrap.
+
+    Returns
+    -------
+    Spectrum
+
+    Raises
+    ------
+    ValueError
+        If an argument does not fit, the loop cannot be closed, or the state leaves all bounds.
+
+    References
+    ----------
+    Benettin, Galgani, Giorgilli and Strelcyn (1980), Meccanica 15, 9-20 and 21-30. For networks
+    that model a system: Pathak, Lu, Hunt, Girvan and Ott (2017), doi:10.1063/1.5010300.
+
+    Examples
+    --------
+    An LSTM fresh from its initialisation forgets, whatever it hears.
+
+    >>> from mflib.networks import LSTM
+    >>> network = LSTM.create(inputs=2, units=8)
+    >>> noise = np.random.default_rng(0).normal(size=(1, 500, 2))
+    >>> found = network_spectrum(network, network.initial_state(1), inputs=noise, count=2)
+    >>> bool(found.exponents[0] < 0)
+    True
+    """
+    from mflib.closed_loop import stretch
+
+    shape = np.shape(state)
+    if len(shape) != 2 or shape[1] != network.state_dim or not shape[0]:
+        raise ValueError(f"state: got shape {shape}, expected (members, {network.state_dim})")
+    members, dim = shape
+    segment = _count("segment", segment)
+    if discard is not None:
+        discard = -(-_count("discard", discard, least=0) // segment)
+    if inputs is None:
+        if steps is None:
+            raise ValueError("steps: got None, expected a number, because there are no inputs")
+        segments = max(1, _count("steps", steps) // segment)
+        discard = -(-segments // 4) if discard is None else discard
+    else:
+        if steps is not None:
+            raise ValueError(f"steps: got {steps} beside inputs, expected None")
+        inputs = np.asarray(inputs)
+        if inputs.ndim != 3:
+            raise ValueError(f"inputs: got shape {inputs.shape}, expected (members, time, inputs)")
+        whole = inputs.shape[1] // segment
+        discard = -(-whole // 5) if discard is None else discard
+        segments = whole - discard
+        if segments < 1:
+            raise ValueError(
+                f"inputs: got {inputs.shape[1]} steps, expected more than {discard * segment} "
+                "that are discarded"
+            )
+        inputs = inputs[:, : whole * segment]
+    count = dim if count is None else _count("count", count)
+    if count > dim:
+        raise ValueError(f"count: got {count}, expected at most {dim}, the dimension of the state")
+    if not (np.isfinite(dt) and dt > 0):
+        raise ValueError(f"dt: got {dt}, expected a positive time")
+    rng = np.random.default_rng(seed)
+    run = stretch(
+        network,
+        state,
+        _frame(rng, members, dim, count),
+        segments=discard + segments,
+        segment=segment,
+        inputs=inputs,
+        states=count == dim,
+    )
+    bounded = run.bounded.numpy()
+    if not np.all(bounded):
+        raise _unbounded((np.argmin(bounded) + 1) * segment * dt)
+    volume = np.nan
+    if count == dim:
+        begin = discard * segment
+        heard = None if inputs is None else inputs[:, begin:].transpose(1, 0, 2)
+        volume = segment * _mean_volume(network, run.states[begin:].numpy(), heard)
+    logarithms = run.logarithms[discard:].numpy().astype(float)
+    return _averaged(logarithms, volume, segment * dt, dim, rng)
+
+
+def _mean_volume(network, states, inputs):
+    """Mean log |det J| over ``states``, in double precision and so many at a time."""
+    from mflib.closed_loop import jacobian
+    from mflib.networks import cast
+
+    network, dim = cast(network, "float64"), states.shape[-1]
+    states = states.reshape(-1, dim)
+    inputs = None if inputs is None else inputs.reshape(len(states), -1)
+    size = min(len(states), max(1, MATRICES // dim**2))
+    logarithms = np.empty(len(states))
+    for end in range(len(states), 0, -size):  # the first and last batch may overlap
+        part = slice(max(0, end - size), max(0, end - size) + size)
+        matrices = jacobian(network, states[part], None if inputs is None else inputs[part])
+        logarithms[part] = np.linalg.slogdet(matrices.numpy())[1]
+    return logarithms.mean()
 
 
 # --- from a series -------------------------------------------------------------------------

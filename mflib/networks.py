@@ -19,7 +19,17 @@ from typing import Optional, Self, get_type_hints
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["LSTM", "Elman", "Memoryless", "Network", "Recurrent", "load", "replace", "save"]
+__all__ = [
+    "LSTM",
+    "Elman",
+    "Memoryless",
+    "Network",
+    "Recurrent",
+    "cast",
+    "load",
+    "replace",
+    "save",
+]
 
 
 class Network(tf.experimental.ExtensionType):
@@ -506,14 +516,45 @@ class Memoryless(Network):
         return self.network.readout(state)
 
 
-def replace(network: Network, **changes) -> Network:
+def replace(network: Network, /, **changes) -> Network:
     """The same network with some fields changed.
 
     A continuous reservoir's closed loop, for instance, may be run with another step than the
     one it listened with: ``replace(reservoir, dt=0.05)``.
     """
-    fields = {name: getattr(network, name) for name in get_type_hints(type(network))}
-    return type(network)(**fields | changes)
+    return type(network)(**_fields(network) | changes)
+
+
+def cast(network: Network, dtype: str) -> Network:
+    """The same network with its weights as numbers of another floating type.
+
+    Networks are trained in single precision, and small differences (Lyapunov exponents of
+    directions that contract strongly, finite differences) want double: ``cast(network,
+    "float64")``.
+
+    Parameters
+    ----------
+    network : Network
+        Of any kind.
+    dtype : {"float32", "float64"}
+
+    Examples
+    --------
+    >>> cast(Elman.create(inputs=2, units=8), "float64")
+    Elman(2 inputs, 8 units, 2 outputs, float64)
+    """
+
+    def changed(value):
+        if isinstance(value, Network):
+            return cast(value, dtype)
+        floating = isinstance(value, tf.Tensor) and value.dtype.is_floating
+        return tf.cast(value, dtype) if floating else value
+
+    return replace(network, **{name: changed(value) for name, value in _fields(network).items()})
+
+
+def _fields(network: Network) -> dict:
+    return {name: getattr(network, name) for name in get_type_hints(type(network))}
 
 
 FORMAT = "mflib network 1"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mflib.closed_loop import free_run, jacobian, warm_up
+from mflib.closed_loop import free_run, jacobian, stretch, warm_up
 from mflib.networks import LSTM, Memoryless
 
 
@@ -169,3 +169,60 @@ def test_determinant_of_the_jacobian_is_known(peepholes):
 def test_jacobian_needs_a_loop_that_closes():
     with pytest.raises(ValueError, match="network: got 3 inputs and 2 outputs"):
         jacobian(network(inputs=3, outputs=2), np.zeros((1, 12)))
+
+
+def test_jacobian_of_a_driven_step():
+    net = network(inputs=3, outputs=2)
+    rng = np.random.default_rng(2)
+    state, u = rng.normal(size=(4, 12)), rng.normal(size=(4, 3))
+    for column, matrix in enumerate(np.moveaxis(jacobian(net, state, u).numpy(), 2, 0)):
+        step = 1e-6 * np.eye(12)[column]
+        slope = (net.step(state + step, u) - net.step(state - step, u)) / 2e-6
+        np.testing.assert_allclose(matrix, slope, atol=1e-8)
+    with pytest.raises(ValueError, match=r"u: got shape \(4, 2\), expected \(4, 3\)"):
+        jacobian(net, state, u[:, :2])
+
+
+@pytest.mark.parametrize("count", [1, 5, 12])
+def test_stretching_is_a_product_of_jacobians(count):
+    net, rng = network(peepholes=True), np.random.default_rng(2)
+    state, frame = rng.normal(size=(3, 12)), rng.normal(size=(3, 12, count))
+    found = stretch(net, state, frame, segments=4, segment=3, states=True)
+    lengths = np.zeros((3, count))
+    for k in range(12):
+        np.testing.assert_allclose(found.states[k], state, atol=1e-12)
+        frame, state = jacobian(net, state).numpy() @ frame, net.closed_step(state)
+        if k % 3 == 2:
+            frame, triangle = np.linalg.qr(frame)
+            diagonal = np.diagonal(triangle, axis1=1, axis2=2)
+            frame, lengths = frame * np.sign(diagonal)[:, None], np.log(np.abs(diagonal))
+            np.testing.assert_allclose(found.logarithms[k // 3], lengths, atol=1e-6)
+    np.testing.assert_allclose(found.state, state, atol=1e-12)
+    np.testing.assert_allclose(found.frame, frame, atol=1e-5)
+    assert np.all(found.bounded)
+
+
+def test_stretching_on():
+    net, rng = network(), np.random.default_rng(2)
+    start, inputs = (rng.normal(size=(3, 12)), rng.normal(size=(3, 12, 2))), CUE[:, :10]
+    whole = stretch(net, *start, segments=10, inputs=inputs)
+    half = stretch(net, *start, segments=6, inputs=inputs[:, :6])
+    rest = stretch(net, half.state, half.frame, segments=4, inputs=inputs[:, 6:])
+    np.testing.assert_allclose(rest.logarithms, whole.logarithms[6:], atol=1e-9)
+    np.testing.assert_allclose(rest.frame, whole.frame, atol=1e-9)
+    np.testing.assert_allclose(rest.state, warm_up(net, inputs, start[0]), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"segments": 0}, "segments: got 0"),
+        ({"segments": 5, "segment": 1.5}, "segment: got 1.5"),
+        ({"segments": 5, "frame": np.ones((2, 12, 1))}, r"frame: got shape \(2, 12, 1\), expected"),
+        ({"segments": 5, "inputs": CUE}, "inputs: got 20 steps, expected 5, 5 segments of 1"),
+    ],
+)
+def test_bad_stretches(options, message):
+    options = {"state": np.ones((3, 12)), "frame": np.ones((3, 12, 1))} | options
+    with pytest.raises(ValueError, match=message):
+        stretch(network(), **options)

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mflib.closed_loop import free_run, warm_up
-from mflib.networks import LSTM, Elman, Memoryless, load, save
+from mflib.networks import LSTM, Elman, Memoryless, cast, load, save
+from mflib.reservoirs import ContinuousReservoir, random_weights
 
 
 def randomised(network, seed):
@@ -368,3 +369,18 @@ class TestFiles:
     def test_missing_file(self, tmp_path):
         with pytest.raises(FileNotFoundError):
             load(tmp_path / "nothing.npz")
+
+
+@pytest.mark.parametrize("peepholes", [False, True])
+def test_cast_is_the_same_network_in_other_numbers(peepholes):
+    network = randomised(LSTM.create(2, 5, peepholes=peepholes), 8)
+    double = cast(network, "float64")
+    assert double.dtype == tf.float64
+    for name, weight in double.weights().items():
+        np.testing.assert_array_equal(weight, getattr(network, name))
+    assert cast(Memoryless(network), "float64").network.dtype == tf.float64
+    back = cast(double, "float32")
+    np.testing.assert_array_equal(back.kernel, network.kernel)
+    weights = random_weights(8, 2, radius=0.9, strength=0.1, density=1.0)
+    reservoir = cast(ContinuousReservoir(**weights, gamma=5.0, dt=0.05), "float64")
+    assert (reservoir.dtype, reservoir.gamma, reservoir.square) == (tf.float64, 5.0, True)
