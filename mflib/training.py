@@ -29,7 +29,13 @@ loop is done: one large product each.
 A network may also hear a mixture of the data and its own last output,
 :math:`u_t = \alpha_t x_t + (1-\alpha_t)\, y_{t-1}`: all data is teacher forcing, no data the closed
 loop. As :math:`y = hV + d`, this only adds :math:`(1-\alpha_t)\, V W` to the recurrent kernel of
-step :math:`t`, forwards and backwards.
+step :math:`t`, forwards and backwards. When it hears which, in the course of a window and of
+training, is its :class:`Forcing`.
+
+Adam with noise finds a network whose closed loop is stable; :func:`refine` makes it exact. The
+readout is linear, so the best one for given gates is a least-squares solution. With it inserted
+(*variable projection*), the loss is a function of the other weights alone, much better
+conditioned, and L-BFGS takes it down by orders of magnitude.
 """
 
 from __future__ import annotations
@@ -46,12 +52,149 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from mflib.closed_loop import compiled, fold
-from mflib.networks import LSTM
+from mflib.networks import LSTM, cast, replace
 from mflib.tasks import standardisation
 
-__all__ = ["Protocol", "Trained", "adam", "backpropagate", "clipped", "train", "train_many"]
+__all__ = [
+    "Forcing",
+    "FreeRunning",
+    "Generalised",
+    "Protocol",
+    "Refinement",
+    "Scheduled",
+    "Sparse",
+    "Trained",
+    "adam",
+    "backpropagate",
+    "clipped",
+    "refine",
+    "train",
+    "train_many",
+]
 
 STEPS_PER_CALL = 100
+RIDGE = 1e-12
+
+
+@dataclass(frozen=True)
+class Forcing:
+    r"""Teacher forcing: the network hears data at every step. Other kinds mix in its own output.
+
+    What it hears is :math:`u_t = \alpha_t x_t + (1-\alpha_t)\, y_{t-1}`. In the burn-in of a
+    window it always hears data, so that its state is one in which the loop may be closed.
+    """
+
+    def shares(self, time: int, done: tf.Tensor, seed: tf.Tensor) -> tf.Tensor | None:
+        r"""Shares of data :math:`\alpha_t`.
+
+        Parameters
+        ----------
+        time : int
+            Steps of a window after its burn-in.
+        done : tf.Tensor, scalar
+            How much of the training is over, from 0 to 1.
+        seed : tf.Tensor, shape (2,)
+            For kinds that draw lots.
+
+        Returns
+        -------
+        tf.Tensor or None, shape (time,)
+            None if it is all data.
+        """
+        return None
+
+
+@dataclass(frozen=True)
+class FreeRunning(Forcing):
+    """Data first, then the network by itself, over a stretch that grows in training.
+
+    Attributes
+    ----------
+    longest : int
+        Steps it runs by itself at the end of training; at the start it is 0.
+
+    References
+    ----------
+    Teutsch and Mäder (2022), arXiv:2210.08959, for curricula of growing length.
+    """
+
+    longest: int
+
+    def shares(self, time, done, seed):
+        """1, and 0 over the last ``done * longest`` steps."""
+        own = tf.cast(done * (self.longest + 1), tf.int32)
+        return tf.cast(tf.range(time) < time - own, done.dtype)
+
+
+@dataclass(frozen=True)
+class Scheduled(Forcing):
+    r"""Scheduled sampling: data or its own output, by lot, data less and less often.
+
+    The chance of data is :math:`1 / (1 + e^{(d - 1/2)/w})`, with the share :math:`d` of training
+    that is over. The lot is drawn for all windows of a step together.
+
+    Attributes
+    ----------
+    width : float
+        w; small for a sudden change in the middle of training.
+
+    References
+    ----------
+    Bengio, Vinyals, Jaitly and Shazeer (2015), arXiv:1506.03099.
+    """
+
+    width: float = 0.1
+
+    def shares(self, time, done, seed):
+        """Zeros and ones, drawn anew in every step."""
+        chance = tf.sigmoid((0.5 - done) / self.width)
+        return tf.cast(tf.random.stateless_uniform((time,), seed) < chance, done.dtype)
+
+
+@dataclass(frozen=True)
+class Sparse(Forcing):
+    """Sparse teacher forcing: data once in a while, its own output in between.
+
+    Attributes
+    ----------
+    every : int
+        Steps from one sample of data to the next. 1 is teacher forcing.
+
+    References
+    ----------
+    Mikhaeil, Monfared and Durstewitz (2022), arXiv:2110.07238. There an LSTM hears nothing in
+    between and has its state reset at the samples; here its output is fed back, as in the closed
+    loop, and a sample replaces one output.
+    """
+
+    every: int
+
+    def shares(self, time, done, seed):
+        """1 at every so many steps, 0 in between."""
+        return tf.cast(tf.range(1, time + 1) % self.every == 0, done.dtype)
+
+
+@dataclass(frozen=True)
+class Generalised(Forcing):
+    """Generalised teacher forcing: a mixture of data and its own output at every step.
+
+    Attributes
+    ----------
+    first, last : float
+        Share of data at the start and at the end of training; between them it changes linearly.
+
+    References
+    ----------
+    Hess, Monfared, Brenner and Durstewitz (2023), arXiv:2306.04406. There the state is mixed;
+    here it is the input.
+    """
+
+    first: float
+    last: float
+
+    def shares(self, time, done, seed):
+        """The same share at all steps."""
+        return tf.fill((time,), self.first + done * (self.last - self.first))
 
 
 @dataclass(frozen=True)
@@ -77,6 +220,8 @@ class Protocol:
         attractor and asks it to come back: it is what makes the closed loop contract.
     clip : float
         Largest norm of the gradient of all weights together.
+    forcing : Forcing
+        What the network hears after the burn-in; by default data only.
     """
 
     steps: int = 2000
@@ -86,6 +231,7 @@ class Protocol:
     learning_rate: float = 2e-2
     noise: tuple[float, float] = (0.1, 0.01)
     clip: float = 0.5
+    forcing: Forcing = Forcing()
 
     def __post_init__(self):
         for name in ("steps", "batch", "window"):
@@ -144,6 +290,12 @@ def backpropagate(network: LSTM, inputs, targets, burn_in: int = 0, alpha=None):
     gradient : dict of str to tf.Tensor
         By the names of :meth:`~mflib.networks.LSTM.weights`.
     """
+    loss, gradient, _ = _backpropagate(network, inputs, targets, burn_in, alpha)
+    return loss, gradient
+
+
+def _backpropagate(network, inputs, targets, burn_in, alpha=None, solve=False):
+    """Loss, gradient and the network, whose readout is first fitted to the window if asked."""
     time, batch, _ = inputs.shape
     units, dtype, peepholes = network.units, network.dtype, network.peepholes
 
@@ -153,35 +305,34 @@ def backpropagate(network: LSTM, inputs, targets, burn_in: int = 0, alpha=None):
     def flat(x):
         return tf.reshape(x, (time * batch, -1))
 
-    # tanh(x) = 2 sigmoid(2 x) - 1, so that one sigmoid serves two gates and the candidate
-    one_one_two = tf.repeat(tf.constant([1, 1, 2], dtype), units)
-    heard = inputs
+    # sigmoid(x) = (1 + tanh(x / 2)) / 2: one tanh serves three gates and the candidate
+    half = tf.repeat(tf.constant([0.5, 0.5, 1, 0.5], dtype), units)
+    heard, own, closed = inputs, network.recurrent_kernel, 0
     if alpha is not None:
         alpha = _shares(network, alpha, time)
         closed = network.readout_kernel @ network.kernel
         heard = alpha * inputs + (1 - alpha) * network.readout_bias
-
-    def recurrent_kernel(t):
-        own = network.recurrent_kernel
-        return own if alpha is None else own + (1 - alpha[t]) * closed
+    halved, half_closed = half * own, half * closed
 
     # what is heard, but for the state's share, enters the weighted sums as one product
-    driven = tf.reshape(flat(heard) @ network.kernel + network.bias, (time, batch, 4 * units))
+    driven = half * (flat(heard) @ network.kernel + network.bias)
+    driven = tf.reshape(driven, (time, batch, 4 * units))
 
     def forwards(t, carry):
         h, c, gates, hs, cs = carry
         cs = cs.write(t, c)
-        a_ifg, a_o = tf.split(driven[t] + h @ recurrent_kernel(t), [3 * units, units], axis=1)
+        a = driven[t] + h @ (halved if alpha is None else halved + (1 - alpha[t]) * half_closed)
         if peepholes is not None:
-            a_ifg += tf.concat([peepholes[0] * c, peepholes[1] * c, tf.zeros_like(c)], axis=1)
-        ifg = one_one_two * tf.sigmoid(one_one_two * a_ifg) - (one_one_two - 1)
-        i, f, g = tf.split(ifg, 3, axis=1)
-        c = f * c + i * g
+            p_i, p_f, p_o = tf.unstack(peepholes / 2)
+            a += tf.concat([p_i * c, p_f * c, tf.zeros((batch, 2 * units), dtype)], axis=1)
+        gate = tf.tanh(a)
+        i, f, g, o = tf.split(gate, 4, axis=1)
+        c = ((1 + f) * c + (1 + i) * g) / 2
         if peepholes is not None:
-            a_o += peepholes[2] * c
-        o = tf.sigmoid(a_o)
-        h = o * tf.tanh(c)
-        return h, c, gates.write(t, tf.concat([ifg, o], axis=1)), hs.write(t, h), cs
+            o = tf.tanh(a[:, 3 * units :] + p_o * c)
+            gate = tf.concat([gate[:, : 3 * units], o], axis=1)
+        h = (1 + o) / 2 * tf.tanh(c)
+        return h, c, gates.write(t, gate), hs.write(t, h), cs
 
     zeros = tf.zeros((batch, units), dtype)
     carry = (zeros, zeros, sequence(4 * units), sequence(units), sequence(units))
@@ -189,6 +340,8 @@ def backpropagate(network: LSTM, inputs, targets, burn_in: int = 0, alpha=None):
     gates, hs, cs = gates.stack(), hs.stack(), cs.stack()
     next_cs = tf.concat([cs[1:], last_c[None]], axis=0)
 
+    if solve:
+        network = _readout_solved(network, hs[burn_in:], targets[burn_in:])
     outputs = tf.reshape(flat(hs) @ network.readout_kernel + network.readout_bias, targets.shape)
     counts = tf.reshape(tf.cast(tf.range(time) >= burn_in, dtype), (time, 1, 1))
     error = (outputs - targets) * counts
@@ -200,9 +353,9 @@ def backpropagate(network: LSTM, inputs, targets, burn_in: int = 0, alpha=None):
 
     i, f, g, o = tf.split(gates, 4, axis=2)
     tanh_c = tf.tanh(next_cs)
-    a_i, a_f, a_g = g * i * (1 - i), cs * f * (1 - f), i * (1 - g**2)
-    a_o = tanh_c * o * (1 - o)
-    h_by_c, c_by_c = o * (1 - tanh_c**2), f
+    a_i, a_f = g * (1 - i**2) / 4, cs * (1 - f**2) / 4
+    a_g, a_o = (1 + i) * (1 - g**2) / 2, tanh_c * (1 - o**2) / 4
+    h_by_c, c_by_c = (1 + o) * (1 - tanh_c**2) / 2, (1 + f) / 2
     if peepholes is not None:
         h_by_c += peepholes[2] * a_o
         c_by_c += peepholes[0] * a_i + peepholes[1] * a_f
@@ -214,7 +367,8 @@ def backpropagate(network: LSTM, inputs, targets, burn_in: int = 0, alpha=None):
         dh += from_readout[t]
         dc += dh * h_by_c[t]
         da = tf.concat([dc, dc, dc, dh], axis=1) * a_all[t]
-        dh = tf.matmul(da, recurrent_kernel(t), transpose_b=True)
+        back = own if alpha is None else own + (1 - alpha[t]) * closed
+        dh = tf.matmul(da, back, transpose_b=True)
         return dh, dc * c_by_c[t], das.write(t, da)
 
     _, _, das = fold(backwards, (zeros, zeros, sequence(4 * units)), time)
@@ -239,7 +393,18 @@ def backpropagate(network: LSTM, inputs, targets, burn_in: int = 0, alpha=None):
         gradient["peepholes"] = tf.stack(
             [tf.reduce_sum(x, axis=(0, 1)) for x in (da_i * cs, da_f * cs, da_o * next_cs)]
         )
-    return loss, gradient
+    return loss, gradient, network
+
+
+def _readout_solved(network, hs, targets):
+    """The network with the readout that fits the targets best, by least squares."""
+    features = tf.reshape(hs, (-1, network.units))
+    features = tf.concat([features, tf.ones_like(features[:, :1])], axis=1)
+    gram = tf.matmul(features, features, transpose_a=True)
+    lift = RIDGE * tf.linalg.diag(tf.linalg.diag_part(gram))  # units may say nearly the same
+    cross = tf.matmul(features, tf.reshape(targets, (-1, network.outputs)), transpose_a=True)
+    solution = tf.linalg.solve(gram + lift, cross)
+    return replace(network, readout_kernel=solution[:-1], readout_bias=solution[-1])
 
 
 def _shares(network, alpha, time):
@@ -341,6 +506,143 @@ def train_many(
             pool.shutdown(cancel_futures=True)
 
 
+@dataclass(frozen=True)
+class Refinement:
+    """How a trained network is made exact.
+
+    Attributes
+    ----------
+    iterations : int
+        Of L-BFGS.
+    window, burn_in : int
+        The trajectories are cut into windows of so many samples, which overlap in the burn-in,
+        so that every sample counts about once. The network must forget its initial state within
+        the burn-in.
+    noise : float
+        Standard deviation of noise on the inputs, in units of the data's scale, drawn once. It
+        keeps what the network has learned beside the attractors.
+    memory : int
+        Steps that L-BFGS remembers.
+    """
+
+    iterations: int = 400
+    window: int = 40
+    burn_in: int = 10
+    noise: float = 0.0
+    memory: int = 100
+
+    def __post_init__(self):
+        for name in ("iterations", "window", "memory"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: got {getattr(self, name)}, expected at least 1")
+        if not 0 <= self.burn_in < self.window:
+            raise ValueError(
+                f"burn_in: got {self.burn_in}, expected less than the window, {self.window}"
+            )
+        if not self.noise >= 0:
+            raise ValueError(f"noise: got {self.noise}, expected a number that is not negative")
+
+
+def refine(
+    network: LSTM,
+    trajectories: Sequence[np.ndarray],
+    refinement: Refinement = Refinement(),
+    *,
+    seed: int = 0,
+    progress: bool = True,
+) -> Trained:
+    """Make a trained network exact: L-BFGS on all data, the readout solved for at every step.
+
+    It may be called again on its result to go on.
+
+    Parameters
+    ----------
+    network : LSTM
+        In the units of the data, usually from :func:`train`; not changed.
+    trajectories
+        As for :func:`train`.
+    refinement : Refinement
+    seed : int
+        Of the noise.
+    progress : bool
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    Trained
+        The network computes in double precision: single precision cannot tell it from its
+        neighbours. ``losses`` has the loss after each iteration.
+
+    Raises
+    ------
+    ValueError
+        If the trajectories do not fit each other, the network or the refinement.
+
+    References
+    ----------
+    Golub and Pereyra (1973), doi:10.1137/0710036, for variable projection; Liu and Nocedal
+    (1989), doi:10.1007/BF01589116, for L-BFGS, here SciPy's.
+    """
+    from scipy.optimize import minimize
+
+    network = cast(network, "float64")
+    data, location, scale = _standardised(network, trajectories, refinement)
+    network = network.in_units(-location / scale, 1 / scale)
+    inputs, targets = _windows(data, refinement, seed)
+    weights = {k: w for k, w in network.weights().items() if not k.startswith("readout")}
+    ends = np.cumsum([np.size(weight) for weight in weights.values()])[:-1]
+
+    def unpacked(point):
+        parts = zip(weights.items(), np.split(point, ends), strict=True)
+        return replace(network, **{k: tf.reshape(part, w.shape) for (k, w), part in parts})
+
+    def value(point):
+        loss, gradient, _ = _solved(unpacked(point), inputs, targets, refinement.burn_in)
+        return float(loss), np.concatenate([np.ravel(gradient[name]) for name in weights])
+
+    losses = []
+    bar = tqdm(total=refinement.iterations, unit="iteration", disable=not progress)
+    with bar:
+
+        def report(intermediate_result):
+            losses.append(float(intermediate_result.fun))
+            bar.set_postfix_str(f"loss {losses[-1]:.1e}")
+            bar.update()
+
+        found = minimize(
+            value,
+            np.concatenate([np.ravel(weight) for weight in weights.values()]),
+            jac=True,
+            method="L-BFGS-B",
+            callback=report,
+            options={
+                "maxiter": refinement.iterations,
+                "maxfun": 10 * refinement.iterations,
+                "maxcor": refinement.memory,
+                "ftol": 0,
+                "gtol": 0,
+            },
+        )
+    *_, network = _solved(unpacked(found.x), inputs, targets, refinement.burn_in)
+    return Trained(network.in_units(location, scale), np.array(losses), seed)
+
+
+@compiled
+def _solved(network, inputs, targets, burn_in):
+    return _backpropagate(network, inputs, targets, burn_in, solve=True)
+
+
+def _windows(data, refinement, seed):
+    """All windows as inputs, with noise, and targets, each of shape (window, windows, dim)."""
+    samples, dim = data.shape[1:]
+    stride = refinement.window - refinement.burn_in
+    first = np.arange(0, samples - refinement.window, stride)
+    windows = data.numpy()[:, first + np.arange(refinement.window + 1)[:, None]]
+    windows = windows.transpose(1, 0, 2, 3).reshape(refinement.window + 1, -1, dim)
+    noise = np.random.default_rng(seed).normal(size=windows[:-1].shape)
+    return tf.constant(windows[:-1] + refinement.noise * noise), tf.constant(windows[1:])
+
+
 def _train(network, trajectories, protocol, seed, report) -> Trained:
     data, location, scale = _standardised(network, trajectories, protocol)
     weights = network.weights()
@@ -360,6 +662,7 @@ def _train(network, trajectories, protocol, seed, report) -> Trained:
             protocol.batch,
             protocol.window,
             protocol.burn_in,
+            protocol.forcing,
             count,
         )
         losses.append(float(loss))
@@ -368,7 +671,7 @@ def _train(network, trajectories, protocol, seed, report) -> Trained:
 
 
 @compiled
-def _steps(carry, data, numbers, seed_and_start, batch, window, burn_in, count):
+def _steps(carry, data, numbers, seed_and_start, batch, window, burn_in, forcing, count):
     """``count`` steps of Adam, from step ``start`` on: new ``(weights, m, v)`` and mean loss."""
     steps, learning_rate, first_noise, last_noise, clip = tf.unstack(numbers)
     seed, start = tf.unstack(seed_and_start)
@@ -379,7 +682,7 @@ def _steps(carry, data, numbers, seed_and_start, batch, window, burn_in, count):
     def step(k, carry):
         weights, m, v, total = carry
         # stateless random numbers: compiled programs ignore the seeds of stateful ones
-        where, noise = tf.unstack(tf.random.split(tf.stack([seed, start + k]), 2))
+        where, noise, lots = tf.unstack(tf.random.split(tf.stack([seed, start + k]), 3))
         done = tf.cast(start + k, dtype) / steps
 
         task = (tf.range(batch) + (start + k) * batch) % tasks
@@ -389,7 +692,10 @@ def _steps(carry, data, numbers, seed_and_start, batch, window, burn_in, count):
         inputs = windows[:-1] + sigma * tf.random.stateless_normal(
             (window, batch, dim), noise, dtype=dtype, alg="threefry"
         )
-        loss, gradient = backpropagate(LSTM(**weights), inputs, windows[1:], burn_in)
+        alpha = forcing.shares(window - burn_in, done, lots)
+        if alpha is not None:
+            alpha = tf.concat([tf.ones((burn_in,), dtype), alpha], axis=0)
+        loss, gradient = backpropagate(LSTM(**weights), inputs, windows[1:], burn_in, alpha)
 
         gradient = clipped(gradient, clip)
         rate = learning_rate * (1 + tf.cos(np.pi * done)) / 2
