@@ -1,5 +1,6 @@
 """The compiled training loop against GradientTape, finite differences and Keras' Adam."""
 
+import dataclasses
 import time
 
 import keras
@@ -10,10 +11,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mflib import training
-from mflib.closed_loop import free_run, warm_up
+from mflib.closed_loop import drive, free_run, warm_up
 from mflib.networks import LSTM
 from mflib.tasks import seeing_double
-from mflib.training import Protocol, backpropagate, train, train_many
+from mflib.training import (
+    Forcing,
+    FreeRunning,
+    Generalised,
+    Protocol,
+    Refinement,
+    Scheduled,
+    Sparse,
+    backpropagate,
+    refine,
+    train,
+    train_many,
+)
 
 CIRCLES = [task.trajectory(300, 0.1) for task in seeing_double()]
 SHORT = Protocol(steps=120, batch=8, window=20, burn_in=5)
@@ -219,3 +232,109 @@ def test_bad_trajectories(trajectories, message):
 def test_bad_protocols(change, message):
     with pytest.raises(ValueError, match=message):
         Protocol(**change)
+
+
+# --- kinds of forcing ----------------------------------------------------------------------
+
+
+def shares(forcing, done, time=12, seed=(0, 1)):
+    return forcing.shares(time, tf.constant(done), tf.constant(seed)).numpy()
+
+
+def test_forcing_by_kind():
+    assert Forcing().shares(12, tf.constant(0.5), tf.constant((0, 1))) is None
+    np.testing.assert_array_equal(shares(FreeRunning(6), 0.0), np.ones(12))
+    np.testing.assert_array_equal(shares(FreeRunning(6), 0.999), [1] * 6 + [0] * 6)
+    np.testing.assert_array_equal(np.flatnonzero(shares(Sparse(5), 0.3)), [4, 9])
+    np.testing.assert_array_equal(shares(Sparse(1), 0.3), np.ones(12))
+    np.testing.assert_allclose(shares(Generalised(1.0, 0.2), 0.5), np.full(12, 0.6), rtol=1e-6)
+
+
+def test_scheduled_sampling_draws_less_and_less_data():
+    drawn = [shares(Scheduled(0.1), done, time=4000) for done in (0.0, 0.5, 1.0)]
+    assert set(np.unique(drawn)) == {0, 1}
+    chances = 1 / (1 + np.exp([-5, 0, 5]))
+    np.testing.assert_allclose(np.mean(drawn, axis=1), chances, atol=0.03)
+    again = shares(Scheduled(0.1), 0.5, time=4000)
+    np.testing.assert_array_equal(again, drawn[1])
+    assert not np.array_equal(shares(Scheduled(0.1), 0.5, time=4000, seed=(0, 2)), drawn[1])
+
+
+@pytest.mark.parametrize("forcing", [FreeRunning(8), Scheduled(), Sparse(4), Generalised(1, 0.5)])
+def test_training_with_every_kind_of_forcing(forcing):
+    protocol = dataclasses.replace(SHORT, forcing=forcing)
+    trained = train(LSTM.create(2, 6, seed=1), CIRCLES, protocol, progress=False)
+    assert trained.losses[-1] < trained.losses[0]
+
+
+def test_all_data_by_another_name_trains_the_same_network():
+    ordinary = train(LSTM.create(2, 6, seed=1), CIRCLES, SHORT, progress=False)
+    protocol = dataclasses.replace(SHORT, forcing=Sparse(1))
+    same = train(LSTM.create(2, 6, seed=1), CIRCLES, protocol, progress=False)
+    np.testing.assert_allclose(same.losses, ordinary.losses, rtol=1e-3)
+
+
+# --- refinement ----------------------------------------------------------------------------
+
+
+def test_readout_is_the_least_squares_solution():
+    weights, x, y = problem(0, 30, 4, 2, 5, 3, False)
+    _, _, solved = training._backpropagate(LSTM(**weights), x, y, 6, solve=True)
+    states = [LSTM(**weights).initial_state(4)]
+    for sample in x:
+        states.append(LSTM(**weights).step(states[-1], sample))
+    features = np.concatenate([state[:, :5] for state in states[7:]])
+    features = np.column_stack([features, np.ones(len(features))])
+    expected, *_ = np.linalg.lstsq(features, y[6:].numpy().reshape(-1, 3), rcond=None)
+    found = np.vstack([solved.readout_kernel, solved.readout_bias])
+    np.testing.assert_allclose(found, expected, atol=1e-7)
+
+
+def test_gradient_with_the_readout_solved_for():
+    weights, x, y = problem(1, 20, 4, 2, 4, 2, True)
+
+    def loss(recurrent_kernel):
+        network = LSTM(**weights | {"recurrent_kernel": recurrent_kernel})
+        return training._backpropagate(network, x, y, 5, solve=True)
+
+    kernel, direction = weights["recurrent_kernel"], np.random.default_rng(0).normal(size=(4, 16))
+    _, gradient, _ = loss(kernel)
+    step = 1e-5
+    slope = (loss(kernel + step * direction)[0] - loss(kernel - step * direction)[0]) / (2 * step)
+    expected = np.sum(gradient["recurrent_kernel"] * direction)
+    np.testing.assert_allclose(slope, expected, rtol=1e-6)
+
+
+def test_refinement_lowers_the_error_a_thousandfold_in_the_units_of_the_data():
+    trajectory = 3 + CIRCLES[0]
+    trained = train(LSTM.create(2, 6, seed=1), [trajectory], SHORT, progress=False).network
+    refinement = Refinement(iterations=60, window=40, burn_in=15)
+    refined = refine(trained, [trajectory], refinement, progress=False)
+    assert refined.network.dtype == tf.float64
+    assert np.all(np.diff(refined.losses) <= 0)
+
+    def error(network):
+        outputs = network.readout(drive(network, trajectory[None, :-1])[0, 20:])
+        return np.mean((outputs.numpy() - trajectory[21:]) ** 2)
+
+    assert error(refined.network) < 1e-3 * error(trained)
+
+
+def test_refinement_goes_on_from_its_own_result():
+    first = refine(LSTM.create(2, 4, seed=0), CIRCLES, Refinement(iterations=5), progress=False)
+    second = refine(first.network, CIRCLES, Refinement(iterations=5), progress=False)
+    assert second.losses[-1] < first.losses[-1]
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"iterations": 0}, "iterations: got 0"),
+        ({"burn_in": 40}, "burn_in: got 40"),
+        ({"noise": -1.0}, "noise: got -1.0"),
+        ({"window": 400}, "expected at least 402 for windows of 400"),
+    ],
+)
+def test_bad_refinements(change, message):
+    with pytest.raises(ValueError, match=message):
+        refine(LSTM.create(2, 4), CIRCLES, Refinement(**change), progress=False)
