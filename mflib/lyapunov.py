@@ -35,8 +35,8 @@ __all__ = [
 
 BLOCKS = 40
 """At least so many blocks are drawn from in a bootstrap."""
-MATRICES = 2**22
-"""Numbers in a batch of Jacobians."""
+MATRICES = 2**18
+"""Numbers in a batch of Jacobians, so few that they stay in the cache."""
 SPREAD = 1e-4
 """Members start so far, relative to the attractor's size, from one orbit, and then part."""
 
