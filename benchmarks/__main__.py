@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.timing import measure, table, write
 
-BENCHMARKS = ("free_run", "training", "systems", "reservoirs")
+BENCHMARKS = ("free_run", "training", "systems", "reservoirs", "exponents")
 
 parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
 parser.add_argument("names", nargs="*", metavar="name", help=" or ".join(BENCHMARKS))

@@ -30,6 +30,7 @@ __all__ = [
     "warm_up",
 ]
 
+ZERO = tf.UnconnectedGradients.ZERO
 UNROLL = 8
 BLOCK = 16
 """So many vectors are made orthonormal one by one; then they leave the rest in one product."""
@@ -272,7 +273,9 @@ def stretch(
             f"frame: got shape {tuple(frame.shape)}, expected {(*state.shape, 'count')}"
         )
     frame = tf.linalg.matrix_transpose(frame)
-    found = _stretch(network, state, frame, inputs, int(segments), int(segment), bool(states))
+    u = None if inputs is None else inputs[0]
+    step = _linearised.get_concrete_function(network, state, frame, u)
+    found = _stretch(network, state, frame, inputs, int(segments), int(segment), bool(states), step)
     return found._replace(frame=tf.linalg.matrix_transpose(found.frame))
 
 
@@ -358,34 +361,48 @@ def _jacobian(network, state, u):
     return tape.batch_jacobian(after, state)
 
 
+@tf.function(autograph=False)
+def _linearised(network, state, frame, u):
+    """One step of state and frame, its vectors in rows; the step is evaluated once for all.
+
+    TensorFlow's forward mode moves one vector. Here the product with the Jacobian is the
+    transpose of the product with its transpose, which is reverse mode, and linear. It has to be
+    traced by itself: what XLA makes of reverse mode cannot be vectorised.
+    """
+    transposed = tf.zeros_like(state)
+    with tf.GradientTape(persistent=True) as outer:
+        outer.watch(transposed)
+        with tf.GradientTape() as inner:
+            inner.watch(state)
+            after = network.closed_step(state) if u is None else network.step(state, u)
+        pulled = inner.gradient(after, state, transposed, ZERO)
+
+    def push(vector):
+        return outer.gradient(pulled, transposed, vector, ZERO)
+
+    moved = tf.vectorized_map(push, tf.transpose(frame, (1, 0, 2)))
+    return after, tf.transpose(moved, (1, 0, 2))
+
+
 @compiled
-def _stretch(network, state, frame, inputs, segments, segment, states):
-    """Inside, vectors are rows and time comes first."""
-    count, dtype = frame.shape[1], state.dtype
+def _stretch(network, state, frame, inputs, segments, segment, states, step):
     arrays = (
-        tf.TensorArray(dtype, segments, element_shape=frame.shape[:2]),
+        tf.TensorArray(state.dtype, segments, element_shape=frame.shape[:2]),
         tf.TensorArray(tf.bool, segments, element_shape=()),
-        tf.TensorArray(dtype, segments * segment if states else 0, element_shape=state.shape),
+        tf.TensorArray(state.dtype, segments * segment if states else 0, element_shape=state.shape),
     )
 
-    def step(k, carry):
+    def moved(k, carry):
         state, frame, visited = carry
         if states:
             visited = visited.write(k, state)
-        # each vector moves with a copy of its state, so that a step of any network will do
-        copies = tf.repeat(state, count, axis=0)
-        with tf.autodiff.ForwardAccumulator(copies, tf.reshape(frame, copies.shape)) as tangents:
-            if inputs is None:
-                after = network.closed_step(copies)
-            else:
-                after = network.step(copies, tf.repeat(inputs[k], count, axis=0))
-        moved = tangents.jvp(after, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        return after[::count], tf.reshape(moved, frame.shape), visited
+        u = None if inputs is None else inputs[k]
+        return *step(network, state, frame, u), visited
 
     def body(n, carry):
         state, frame, (logarithms, bounded, visited) = carry
         state, frame, visited = fold(
-            lambda k, carry: step(n * segment + k, carry), (state, frame, visited), segment
+            lambda k, carry: moved(n * segment + k, carry), (state, frame, visited), segment
         )
         frame, lengths = _orthonormal(frame)
         logarithms = logarithms.write(n, tf.math.log(lengths))

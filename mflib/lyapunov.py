@@ -35,8 +35,8 @@ __all__ = [
 
 BLOCKS = 40
 """At least so many blocks are drawn from in a bootstrap."""
-MATRICES = 2**22
-"""Numbers in a batch of Jacobians."""
+MATRICES = 2**18
+"""Numbers in a batch of Jacobians, so few that they stay in the cache."""
 SPREAD = 1e-4
 """Members start so far, relative to the attractor's size, from one orbit, and then part."""
 
@@ -476,8 +476,7 @@ def network_spectrum(
     Parameters
     ----------
     network : mflib.networks.Network
-        It computes in its own precision. Single precision is enough for the leading
-        exponents; for all of them take ``mflib.networks.cast(network, "float64")``.
+        Whatever its own precision, it is run in double.
     state : array_like, shape (members, state_dim)
         On the attractor: from :func:`mflib.closed_loop.warm_up`, say. Each member is a
         trajectory of its own, and all are averaged.
@@ -487,8 +486,7 @@ def network_spectrum(
     dt : float
         Units of time a step takes.
     count : int, optional
-        How many exponents; by default all. Then ``volume`` is measured too, in double
-        precision.
+        How many exponents; by default all. Then ``volume`` is measured too.
     inputs : array_like, shape (members, time, inputs), optional
         What drives the network; by default nothing, and the loop is closed.
     segment : int
@@ -525,7 +523,9 @@ def network_spectrum(
     True
     """
     from mflib.closed_loop import stretch
+    from mflib.networks import cast
 
+    network = cast(network, "float64")  # else what contracts strongly is lost in rounding
     shape = np.shape(state)
     if len(shape) != 2 or shape[1] != network.state_dim or not shape[0]:
         raise ValueError(f"state: got shape {shape}, expected (members, {network.state_dim})")
@@ -576,16 +576,14 @@ def network_spectrum(
         begin = discard * segment
         heard = None if inputs is None else inputs[:, begin:].transpose(1, 0, 2)
         volume = segment * _mean_volume(network, run.states[begin:].numpy(), heard)
-    logarithms = run.logarithms[discard:].numpy().astype(float)
-    return _averaged(logarithms, volume, segment * dt, dim, rng)
+    return _averaged(run.logarithms[discard:].numpy(), volume, segment * dt, dim, rng)
 
 
 def _mean_volume(network, states, inputs):
-    """Mean log |det J| over ``states``, in double precision and so many at a time."""
+    """Mean log |det J| over ``states``, so many at a time."""
     from mflib.closed_loop import jacobian
-    from mflib.networks import cast
 
-    network, dim = cast(network, "float64"), states.shape[-1]
+    dim = states.shape[-1]
     states = states.reshape(-1, dim)
     inputs = None if inputs is None else inputs.reshape(len(states), -1)
     size = min(len(states), max(1, MATRICES // dim**2))
