@@ -1,21 +1,39 @@
 """Run the benchmarks: ``python -m benchmarks [name ...]``, by default all of them."""
 
 import argparse
-import importlib
+import os
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
+from unittest.mock import patch
 
-from benchmarks.timing import measure, table, write
+from benchmarks.timing import Result, run, table, write
 
 BENCHMARKS = ("free_run", "training", "systems", "reservoirs", "exponents")
+ONE_THREAD = ("training", "reservoirs", "exponents")
+"""Where one thread is the fastest for TensorFlow and NumPy; PyTorch takes all it likes."""
 
-parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-parser.add_argument("names", nargs="*", metavar="name", help=" or ".join(BENCHMARKS))
-names = parser.parse_args().names or BENCHMARKS
-if unknown := set(names) - set(BENCHMARKS):
-    parser.error(f"name: got {', '.join(unknown)}, expected {' or '.join(BENCHMARKS)}")
 
-results = []
-for name in names:
-    results += measure(importlib.import_module(f"benchmarks.{name}").comparisons())
-write(results, Path("_build/bench.json"))
-print(table(results))
+def in_its_own_process(name: str) -> list[Result]:
+    """One benchmark; libraries read how many threads they may use when they are imported."""
+    one = {"OPENBLAS_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1"}
+    threads = one if name in ONE_THREAD else {}
+    own = ProcessPoolExecutor(1, get_context("spawn"))
+    with patch.dict(os.environ, threads), own as process:
+        return process.submit(run, name).result()
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="name", help=" or ".join(BENCHMARKS))
+    names = parser.parse_args().names or BENCHMARKS
+    if unknown := set(names) - set(BENCHMARKS):
+        parser.error(f"name: got {', '.join(unknown)}, expected {' or '.join(BENCHMARKS)}")
+    results = [result for name in names for result in in_its_own_process(name)]
+    write(results, Path("_build/bench.json"))
+    print(table(results))
+
+
+if __name__ == "__main__":
+    main()

@@ -10,7 +10,7 @@ import tensorflow as tf
 from scipy import sparse
 
 from benchmarks.timing import Comparison
-from mflib.closed_loop import free_run, warm_up
+from mflib.closed_loop import drive, free_run, warm_up
 from mflib.reservoirs import ContinuousReservoir, LeakyReservoir, fit_readout, random_weights
 from mflib.tasks import cues, seeing_double
 
@@ -25,13 +25,14 @@ def comparisons() -> Iterator[Comparison]:
 
 def training() -> Iterator[Comparison]:
     """From given matrices and 13,200 samples of each of two circles to one readout for both."""
-    circles = [task.trajectory(13_200, DT) / 5 for task in seeing_double()]
+    circles = np.stack([task.trajectory(13_200, DT) / 5 for task in seeing_double()])
     weights = random_weights(UNITS, 2, radius=0.9, strength=0.5, square=False)
     recurrent, kernel = weights["recurrent_kernel"].numpy(), weights["kernel"].numpy()
     network = LeakyReservoir(**weights, bias=tf.zeros(UNITS), leak=0.3)
 
     def ours():
-        fit_readout(network, circles, listen=LISTEN, ridge=1e-4, intercept=True)
+        states = drive(network, circles[:, :-1])[:, LISTEN:]
+        fit_readout(network, states, circles[:, LISTEN + 1 :], ridge=1e-4, intercept=True)
         return 1
 
     for peer, matrix in {
@@ -56,8 +57,9 @@ def closed_loop() -> Iterator[Comparison]:
     a, b = seeing_double()
     weights = random_weights(UNITS, 2, radius=1.4, strength=0.2)
     network = ContinuousReservoir(**weights, gamma=5.0, dt=DT)
-    data = [task.trajectory(6_000, DT) for task in (a, b)]
-    network = fit_readout(network, data, listen=LISTEN, ridge=1e-2)
+    data = np.stack([task.trajectory(6_000, DT) for task in (a, b)])
+    states = drive(network, data[:, :-1])[:, LISTEN:]
+    network = fit_readout(network, states, data[:, LISTEN + 1 :], ridge=1e-2)
     for count in (1, 8):
         cue = np.concatenate([cues(task, LISTEN, DT, count) for task in (a, b)])
         states = warm_up(network, cue).numpy()

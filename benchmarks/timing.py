@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import time
 from collections.abc import Callable, Iterable
@@ -37,6 +38,11 @@ class Result:
     ratio: float
     ratio_low: float
     ratio_high: float
+
+
+def run(name: str) -> list[Result]:
+    """One of the benchmarks, by the name of its module."""
+    return measure(importlib.import_module(f"benchmarks.{name}").comparisons())
 
 
 def measure(comparisons: Iterable[Comparison], rounds: int = ROUNDS) -> list[Result]:

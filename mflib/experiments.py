@@ -91,8 +91,9 @@ def reservoir_seeing_double(configuration: ReservoirSeeingDouble) -> dict:
     network, data = configuration.untrained(), configuration.data()
     tasks, listen = seeing_double(configuration.x_cen), _steps(LISTEN, FINE)
     states = drive(network, data[:, :-1])
-    network = fit_readout(network, data, listen=listen, ridge=1e-2, states=states)
-    error = network.readout(states[:, listen:]) - data[:, listen + 1 :]
+    trained, targets = states[:, listen:], data[:, listen + 1 :]
+    network = fit_readout(network, trained, targets, ridge=1e-2)
+    error = network.readout(trained) - targets
     if configuration.held:
         judges, periods, dt = {"historical": historical}, PREDICT, FINE
     else:

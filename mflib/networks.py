@@ -490,6 +490,49 @@ class LSTM(Recurrent):
         return super().to_keras()
 
 
+class IncrementLSTM(LSTM):
+    """An LSTM that says by how much its input changes, ``y = u + h' V + d``.
+
+    Where samples lie close together most of the next one is the last one, and an LSTM as in the
+    thesis spends units and precision on repeating it. The last input is part of the state,
+    ``s = (h, c, u)``; in all else this is :class:`LSTM`. As a Keras model it gives the increment.
+
+    Nothing pulls the sum ``u`` back if increments are wrong: unlike that of an LSTM, its closed
+    loop can leave all bounds.
+
+    Examples
+    --------
+    >>> network = IncrementLSTM.create(inputs=2, units=8, seed=0)
+    >>> network.step(network.initial_state(batch=3), tf.zeros((3, 2))).shape
+    TensorShape([3, 18])
+    """
+
+    @property
+    def state_dim(self) -> int:
+        """Size of the state ``(h, c, u)``."""
+        return super().state_dim + self.inputs
+
+    def _parts(self, state: tf.Tensor) -> list[tf.Tensor]:
+        return tf.split(state[:, : -self.inputs], 2, axis=1)
+
+    def step(self, state: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
+        """The step of an LSTM; the input is kept."""
+        return tf.concat([super().step(state, u), u], axis=1)
+
+    def readout(self, state: tf.Tensor) -> tf.Tensor:
+        """``y = u + h V + d``."""
+        return state[:, -self.inputs :] + super().readout(state)
+
+    def closed_step(self, state: tf.Tensor) -> tf.Tensor:
+        """``step(state, readout(state))``."""
+        return self.step(state, self.readout(state))
+
+    def in_units(self, location, scale) -> Self:
+        """As :meth:`Recurrent.in_units`; an increment has no location."""
+        changed = super().in_units(location, scale)
+        return replace(changed, readout_bias=self.readout_bias * tf.cast(scale, self.dtype))
+
+
 class Memoryless(Network):
     """A network whose state is reset before every step: the control that must fail.
 
@@ -558,7 +601,7 @@ def _fields(network: Network) -> dict:
 
 
 FORMAT = "mflib network 1"
-KINDS = {kind.__name__: kind for kind in (Elman, LSTM)}
+KINDS = {kind.__name__: kind for kind in (Elman, LSTM, IncrementLSTM)}
 
 
 def save(path: str | os.PathLike, network: Recurrent, **about) -> None:
@@ -568,7 +611,7 @@ def save(path: str | os.PathLike, network: Recurrent, **about) -> None:
     ----------
     path : path-like
         Written whole or not at all.
-    network : Elman or LSTM
+    network : Elman, LSTM or IncrementLSTM
     **about
         Anything JSON can hold that a later reader should know: seed, task, date.
     """
@@ -588,7 +631,7 @@ def load(path: str | os.PathLike) -> tuple[Recurrent, dict]:
 
     Returns
     -------
-    network : Elman or LSTM
+    network : Elman, LSTM or IncrementLSTM
         Of the kind it was.
     about : dict
         What was noted when it was saved.

@@ -3,7 +3,7 @@ r"""Reservoir computers: a recurrent network that is not trained, and a readout 
 Two kinds stand behind the same interface as every other network: the continuous-time reservoir
 of the Cork group, and the leaky echo state network. Their recurrent and input weights are drawn
 at random and stay as they are. :func:`fit_readout` finds the output weights by ridge regression
-on the states that data drive the reservoir through.
+on the states that data drive the reservoir through (:func:`mflib.closed_loop.drive`).
 
 One readout for several tasks is found by *blending*: the reservoir is driven by each task on its
 own, and one regression is done on all states together.
@@ -16,7 +16,6 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from mflib.closed_loop import drive
 from mflib.networks import Network, replace
 
 __all__ = ["ContinuousReservoir", "LeakyReservoir", "Reservoir", "fit_readout", "random_weights"]
@@ -232,18 +231,17 @@ def random_weights(
 
 def fit_readout(
     reservoir: Reservoir,
-    trajectories: Sequence[np.ndarray],
+    states,
+    targets,
     *,
-    listen: int,
     ridge: float,
     weights: Sequence[float] | None = None,
     intercept: bool = False,
-    states=None,
 ) -> Reservoir:
-    r"""Find the readout that predicts the next sample of every trajectory.
+    r"""Find the readout that turns states into the samples that come next.
 
-    The reservoir hears each trajectory from its initial state. With the features :math:`q` of
-    its states and the samples :math:`x` that come next,
+    With the features :math:`q` of the states that task :math:`k` drove the reservoir through, and
+    the samples :math:`x` that come next,
 
     .. math:: V = \Big(\sum_k w_k^2\, Q_k^T Q_k + \beta I\Big)^{-1} \sum_k w_k^2\, Q_k^T X_k .
 
@@ -253,19 +251,17 @@ def fit_readout(
     ----------
     reservoir : Reservoir
         Not changed.
-    trajectories : sequence of array_like, each of shape (samples, inputs)
-        One per task, as long as one another.
-    listen : int
-        First states of each, which are not fitted.
+    states : array_like, shape (tasks, samples, units)
+        From :func:`mflib.closed_loop.drive`, without the first ones, which depend on where the
+        reservoir began.
+    targets : array_like, shape (tasks, samples, outputs)
+        For each state the sample that comes next.
     ridge : float
         :math:`\beta`, positive.
     weights : sequence of float, optional
         How much each task counts, :math:`w_k`: the blending of two tasks has
         :math:`(\alpha, 1-\alpha)`. By default all count the same and the weights' sum is 1.
     intercept : bool
-    states : array_like, shape (trajectories, samples - 1, units), optional
-        The states that the trajectories drive the reservoir through, if they are known already:
-        ``drive(reservoir, trajectories[:, :-1])``.
 
     Returns
     -------
@@ -279,40 +275,45 @@ def fit_readout(
     References
     ----------
     Flynn, Tsachouridis and Amann (2021), doi:10.1063/5.0019974, for the blending.
+
+    Examples
+    --------
+    >>> from mflib.closed_loop import drive
+    >>> from mflib.tasks import seeing_double
+    >>> data = np.stack([task.trajectory(600, dt=0.1) for task in seeing_double(2.0)])
+    >>> weights = random_weights(units=50, inputs=2, radius=1.4, strength=0.2)
+    >>> network = ContinuousReservoir(**weights, gamma=5.0, dt=0.1)
+    >>> states = drive(network, data[:, :-1])
+    >>> network = fit_readout(network, states[:, 200:], data[:, 201:], ridge=1e-2)
+    >>> bool(np.abs(network.readout(states[:, 200:]) - data[:, 201:]).max() < 0.1)
+    True
     """
     from scipy.linalg import solve
 
-    trajectories = [np.asarray(x, dtype=float) for x in trajectories]
-    shapes = sorted({x.shape for x in trajectories})
-    if len(shapes) != 1 or len(shapes[0]) != 2 or shapes[0][1] != reservoir.inputs:
+    states, targets = np.asarray(states), np.asarray(targets, dtype=float)
+    if states.ndim != 3 or states.shape[2] != reservoir.units or 0 in states.shape:
         raise ValueError(
-            f"trajectories: got shapes {shapes}, expected one shape (samples, {reservoir.inputs})"
+            f"states: got shape {states.shape}, expected (tasks, samples, {reservoir.units})"
         )
-    data = np.stack(trajectories)
-    if listen != int(listen) or not 0 <= listen < data.shape[1] - 1:
+    if targets.shape != (*states.shape[:2], reservoir.outputs):
         raise ValueError(
-            f"listen: got {listen}, expected a whole number from 0 to {data.shape[1] - 2}, less "
-            "than the samples to be predicted"
+            f"targets: got shape {targets.shape}, expected {(*states.shape[:2], reservoir.outputs)}"
         )
+    for name, values in (("states", states), ("targets", targets)):
+        if not np.all(np.isfinite(values)):
+            raise ValueError(f"{name}: got values that are not finite")
     if not (np.isfinite(ridge) and ridge > 0):
         raise ValueError(f"ridge: got {ridge}, expected a positive number")
     if weights is None:
-        weights = np.full(len(data), 1 / len(data))
+        weights = np.full(len(states), 1 / len(states))
     weights = np.asarray(weights, dtype=float)
-    if weights.shape != (len(data),) or not (np.all(weights >= 0) and np.any(weights)):
+    if weights.shape != (len(states),) or not (np.all(weights >= 0) and np.any(weights)):
         raise ValueError(
-            f"weights: got {weights}, expected {len(data)} numbers that are not negative"
+            f"weights: got {weights}, expected {len(states)} numbers that are not negative"
         )
-    if states is None:
-        states = drive(reservoir, data[:, :-1])
-    expected = (len(data), data.shape[1] - 1, reservoir.units)
-    if tuple(states.shape) != expected:
-        raise ValueError(f"states: got shape {tuple(states.shape)}, expected {expected}")
     gram, cross = 0.0, 0.0
-    for visited, following, weight in zip(
-        states[:, listen:], data[:, listen + 1 :], weights, strict=True
-    ):
-        features = reservoir.features(visited).numpy().astype(float)
+    for visited, following, weight in zip(states, targets, weights, strict=True):
+        features = np.asarray(reservoir.features(visited), dtype=float)
         if intercept:
             features = np.pad(features, ((0, 0), (0, 1)), constant_values=1)
         gram += weight**2 * (features.T @ features)  # a symmetric product: half the work

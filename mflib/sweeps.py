@@ -144,7 +144,7 @@ def _run(experiment, configurations, scheduler, workers) -> Iterator[dict]:
         return
     from distributed import Client, LocalCluster, as_completed
 
-    local = {"threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": None}
+    local = {"threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
     local["env"] = {"TF_NUM_INTRAOP_THREADS": "1"}  # each point has one processor to itself
     with ExitStack() as stack:
         if scheduler is None:

@@ -52,7 +52,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from mflib.closed_loop import compiled, fold
-from mflib.networks import LSTM, cast, replace
+from mflib.networks import LSTM, IncrementLSTM, cast, replace
 from mflib.tasks import standardisation
 
 __all__ = [
@@ -257,7 +257,8 @@ class Trained(NamedTuple):
         In the units of the data.
     losses : numpy.ndarray, shape (calls,)
         Mean squared one-step error, on standardised data, averaged over each call of the
-        compiled program (100 steps of Adam).
+        compiled program (100 steps of Adam). Of an IncrementLSTM in training, in units of the
+        mean squared increment: repeating the last sample has loss 1.
     seed : int
     """
 
@@ -296,6 +297,12 @@ def backpropagate(network: LSTM, inputs, targets, burn_in: int = 0, alpha=None):
 
 def _backpropagate(network, inputs, targets, burn_in, alpha=None, solve=False):
     """Loss, gradient and the network, whose readout is first fitted to the window if asked."""
+    if isinstance(network, IncrementLSTM):
+        if alpha is not None:
+            raise ValueError(
+                "alpha: got shares for an IncrementLSTM, which is trained on data only"
+            )
+        targets = targets - inputs
     time, batch, _ = inputs.shape
     units, dtype, peepholes = network.units, network.dtype, network.peepholes
 
@@ -645,6 +652,11 @@ def _windows(data, refinement, seed):
 
 def _train(network, trajectories, protocol, seed, report) -> Trained:
     data, location, scale = _standardised(network, trajectories, protocol)
+    increments = isinstance(network, IncrementLSTM)
+    if increments and type(protocol.forcing) is not Forcing:
+        raise ValueError(
+            f"forcing: got {protocol.forcing} for an IncrementLSTM, expected {Forcing()}"
+        )
     weights = network.weights()
     zeros = {name: tf.zeros_like(weight) for name, weight in weights.items()}
     carry = (weights, zeros, zeros)
@@ -663,15 +675,28 @@ def _train(network, trajectories, protocol, seed, report) -> Trained:
             protocol.window,
             protocol.burn_in,
             protocol.forcing,
+            increments,
             count,
         )
         losses.append(float(loss))
         report(count)
-    return Trained(LSTM(**carry[0]).in_units(location, scale), np.array(losses), seed)
+    weights = carry[0]
+    if increments:  # learned in units of their own size
+        size = _increment(data)
+        weights |= {name: weights[name] * size for name in ("readout_kernel", "readout_bias")}
+    trained = replace(network, **weights).in_units(location, scale)
+    return Trained(trained, np.array(losses), seed)
+
+
+def _increment(data: tf.Tensor) -> tf.Tensor:
+    """Root mean square change from sample to sample."""
+    return tf.sqrt(tf.reduce_mean((data[:, 1:] - data[:, :-1]) ** 2))
 
 
 @compiled
-def _steps(carry, data, numbers, seed_and_start, batch, window, burn_in, forcing, count):
+def _steps(
+    carry, data, numbers, seed_and_start, batch, window, burn_in, forcing, increments, count
+):
     """``count`` steps of Adam, from step ``start`` on: new ``(weights, m, v)`` and mean loss."""
     steps, learning_rate, first_noise, last_noise, clip = tf.unstack(numbers)
     seed, start = tf.unstack(seed_and_start)
@@ -695,7 +720,8 @@ def _steps(carry, data, numbers, seed_and_start, batch, window, burn_in, forcing
         alpha = forcing.shares(window - burn_in, done, lots)
         if alpha is not None:
             alpha = tf.concat([tf.ones((burn_in,), dtype), alpha], axis=0)
-        loss, gradient = backpropagate(LSTM(**weights), inputs, windows[1:], burn_in, alpha)
+        targets = (windows[1:] - inputs) / _increment(data) if increments else windows[1:]
+        loss, gradient = backpropagate(LSTM(**weights), inputs, targets, burn_in, alpha)
 
         gradient = clipped(gradient, clip)
         rate = learning_rate * (1 + tf.cos(np.pi * done)) / 2

@@ -74,6 +74,15 @@ def test_continuous_reservoir_is_its_equation(seed, units, square):
     np.testing.assert_allclose(net.readout(r), q(r) @ V + d, atol=1e-13)
 
 
+def test_a_held_closed_loop_hears_its_own_outputs_as_it_heard_data():
+    net = replace(with_random_readout(continuous()), held=True)
+    state = 0.5 * np.random.default_rng(0).normal(size=(2, 30))
+    run = free_run(net, state, 50)
+    np.testing.assert_allclose(drive(net, run.outputs, state)[:, -1], run.state, atol=1e-12)
+    published = free_run(replace(net, held=False), state, 50)
+    assert np.abs(published.state - run.state).max() > 1e-6
+
+
 def test_closed_loop_is_of_fourth_order_in_the_step():
     net = with_random_readout(continuous())
     state = 0.5 * np.random.default_rng(0).normal(size=(2, 30))
@@ -111,10 +120,10 @@ def test_drive_is_step_by_step(network):
 @pytest.mark.parametrize("weights", [None, (0.8, 0.2), (1.0, 0.0)])
 @pytest.mark.parametrize("network", [continuous(dt=0.1), leaky(square=True), leaky()])
 def test_readout_solves_the_blended_ridge_regression(network, weights, intercept):
-    ridge, listen = 1e-3, 50
-    found = fit_readout(
-        network, CIRCLES, listen=listen, ridge=ridge, weights=weights, intercept=intercept
-    )
+    ridge, listen, data = 1e-3, 50, np.stack(CIRCLES)
+    states = drive(network, data[:, :-1])[:, listen:]
+    options = {"ridge": ridge, "weights": weights, "intercept": intercept}
+    found = fit_readout(network, states, data[:, listen + 1 :], **options)
     rows, targets = [], []
     for x, weight in zip(CIRCLES, weights or (0.5, 0.5), strict=True):
         q = network.features(drive(network, x[None, :-1])[0, listen:]).numpy()
@@ -133,13 +142,6 @@ def test_readout_solves_the_blended_ridge_regression(network, weights, intercept
     np.testing.assert_allclose(found.readout_bias, bias, atol=1e-8)
 
 
-def test_readout_from_known_states_is_the_same():
-    network, options = continuous(dt=0.1), {"listen": 50, "ridge": 1e-3}
-    states = drive(network, np.stack(CIRCLES)[:, :-1])
-    first, second = (fit_readout(network, CIRCLES, states=s, **options) for s in (None, states))
-    assert np.array_equal(first.readout_kernel, second.readout_kernel)
-
-
 def test_leaky_reservoir_is_reservoirpy_s():
     ours, data, listen, ridge = leaky(), CIRCLES[0], 60, 1e-4
     node = reservoirpy.nodes.Reservoir(
@@ -152,7 +154,8 @@ def test_leaky_reservoir_is_reservoirpy_s():
     np.testing.assert_allclose(drive(ours, data[None, :-1])[0], states, atol=1e-12)
     readout = reservoirpy.nodes.Ridge(ridge=ridge)
     readout.fit(states[listen:], data[listen + 1 :])
-    ours = fit_readout(ours, [data], listen=listen, ridge=ridge, weights=[1.0], intercept=True)
+    mine = drive(ours, data[None, listen:-1], states[None, listen - 1])
+    ours = fit_readout(ours, mine, data[None, listen + 1 :], ridge=ridge, intercept=True)
     np.testing.assert_allclose(ours.readout_kernel, readout.Wout, atol=1e-6)
     np.testing.assert_allclose(ours.readout_bias, readout.bias, atol=1e-6)
     theirs, u = [], readout.run(states[-1:])[0]
@@ -189,14 +192,16 @@ def array(*shape):
         (lambda: continuous(units=1, density=1e-9), "density: got 1e-09 for 1 units"),
         (lambda: replace(continuous(), kernel=tf.zeros((2, 9))), "kernel: got"),
         (lambda: replace(continuous(), square=False), r"readout_kernel: got \(60, 2\)"),
-        (lambda: fit([array(50, 3)] * 2), r"trajectories: got shapes \[\(50, 3\)\]"),
-        (lambda: fit([array(50, 2), array(40, 2)]), "trajectories: got shapes"),
-        (lambda: fit([np.full((50, 2), np.nan)]), "inputs: got values that are not finite"),
-        (lambda: fit(CIRCLES, listen=399), "listen: got 399, expected a whole number from 0"),
-        (lambda: fit(CIRCLES, ridge=0), "ridge: got 0"),
-        (lambda: fit(CIRCLES, weights=[1]), "weights: got"),
-        (lambda: fit(CIRCLES, weights=[0, 0]), "weights: got"),
-        (lambda: fit(CIRCLES, states=array(2, 400, 30)), r"states: got shape \(2, 400, 30\)"),
+        (lambda: fit(array(400, 30)), r"states: got shape \(400, 30\)"),
+        (lambda: fit(array(2, 50, 29)), r"states: got shape \(2, 50, 29\)"),
+        (lambda: fit(array(2, 0, 30)), r"states: got shape \(2, 0, 30\)"),
+        (lambda: fit(targets=array(2, 49, 2)), r"targets: got shape \(2, 49, 2\)"),
+        (lambda: fit(targets=array(2, 50, 3)), r"targets: got shape \(2, 50, 3\)"),
+        (lambda: fit(array(2, 50, 30) + np.nan), "states: got values that are not finite"),
+        (lambda: fit(targets=array(2, 50, 2) + np.inf), "targets: got values that are not"),
+        (lambda: fit(ridge=0), "ridge: got 0"),
+        (lambda: fit(weights=[1]), "weights: got"),
+        (lambda: fit(weights=[0, 0]), "weights: got"),
     ],
 )
 def test_refusals(call, message):
@@ -204,5 +209,7 @@ def test_refusals(call, message):
         call()
 
 
-def fit(trajectories, listen=9, ridge=1.0, **options):
-    return fit_readout(continuous(), trajectories, listen=listen, ridge=ridge, **options)
+def fit(states=None, targets=None, ridge=1.0, **options):
+    states = array(2, 50, 30) if states is None else states
+    targets = array(2, 50, 2) if targets is None else targets
+    return fit_readout(continuous(), states, targets, ridge=ridge, **options)

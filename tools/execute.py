@@ -211,7 +211,10 @@ async def _stop(worker: asyncio.subprocess.Process) -> None:
 
 def _environment(project: Project) -> dict[str, str]:
     """Return the environment of a worker and its kernel."""
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONNOUSERSITE": "1"}
+    # A build runs as many chapters as there are processors, so each library keeps to one thread:
+    # more would wait for one another, and small networks are faster on one even alone.
+    threads = {"OPENBLAS_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1"}
+    environment = {**os.environ, **threads, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONNOUSERSITE": "1"}
     environment.pop("MPLBACKEND", None)
     # Start-up files in a reader's own IPython profile must not change the book.
     environment["IPYTHONDIR"] = str(project.build / "ipython")
