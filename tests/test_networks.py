@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mflib.closed_loop import free_run, warm_up
-from mflib.networks import LSTM, Elman, Memoryless, cast, load, save
+from mflib.networks import LSTM, Elman, IncrementLSTM, Memoryless, cast, load, save
 from mflib.reservoirs import ContinuousReservoir, random_weights
 
 
@@ -304,7 +304,7 @@ def test_elman_weights_must_fit():
         Elman(**LSTM.create(2, 5).weights())
 
 
-@pytest.mark.parametrize("kind", [Elman, LSTM])
+@pytest.mark.parametrize("kind", [Elman, LSTM, IncrementLSTM])
 def test_sizes_must_be_positive(kind):
     with pytest.raises(ValueError, match="units: got 0"):
         kind.create(2, 0)
@@ -384,3 +384,20 @@ def test_cast_is_the_same_network_in_other_numbers(peepholes):
     weights = random_weights(8, 2, radius=0.9, strength=0.1, density=1.0)
     reservoir = cast(ContinuousReservoir(**weights, gamma=5.0, dt=0.05), "float64")
     assert (reservoir.dtype, reservoir.gamma, reservoir.square) == (tf.float64, 5.0, True)
+
+
+def test_an_increment_network_adds_what_the_lstm_says():
+    network = IncrementLSTM.create(2, 5, seed=3, dtype="float64")
+    plain = LSTM(**network.weights())
+    u = np.random.default_rng(0).normal(size=(4, 2))
+    state = network.step(network.initial_state(4), u)
+    said = plain.readout(plain.step(plain.initial_state(4), u))
+    np.testing.assert_allclose(network.readout(state), u + said, rtol=1e-14)
+    np.testing.assert_allclose(
+        network.closed_step(state), network.step(state, network.readout(state)), rtol=1e-14
+    )
+    moved = network.in_units([3.0, -1.0], 2.0)
+    again = moved.step(moved.initial_state(4), [3.0, -1.0] + 2.0 * u)
+    np.testing.assert_allclose(
+        moved.readout(again), [3.0, -1.0] + 2.0 * network.readout(state), rtol=1e-12
+    )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mflib import training
 from mflib.closed_loop import drive, free_run, warm_up
-from mflib.networks import LSTM
+from mflib.networks import LSTM, IncrementLSTM
 from mflib.tasks import seeing_double
 from mflib.training import (
     Forcing,
@@ -237,6 +237,11 @@ def test_bad_protocols(change, message):
 # --- kinds of forcing ----------------------------------------------------------------------
 
 
+def one_step_error(network, trajectory):
+    outputs = network.readout(drive(network, trajectory[None, :-1])[0, 20:])
+    return np.mean((outputs.numpy() - trajectory[21:]) ** 2)
+
+
 def shares(forcing, done, time=12, seed=(0, 1)):
     return forcing.shares(time, tf.constant(done), tf.constant(seed)).numpy()
 
@@ -263,8 +268,9 @@ def test_scheduled_sampling_draws_less_and_less_data():
 @pytest.mark.parametrize("forcing", [FreeRunning(8), Scheduled(), Sparse(4), Generalised(1, 0.5)])
 def test_training_with_every_kind_of_forcing(forcing):
     protocol = dataclasses.replace(SHORT, forcing=forcing)
-    trained = train(LSTM.create(2, 6, seed=1), CIRCLES, protocol, progress=False)
-    assert trained.losses[-1] < trained.losses[0]
+    untrained = LSTM.create(2, 6, seed=1)
+    trained = train(untrained, CIRCLES, protocol, progress=False).network
+    assert one_step_error(trained, CIRCLES[0]) < 0.5 * one_step_error(untrained, CIRCLES[0])
 
 
 def test_all_data_by_another_name_trains_the_same_network():
@@ -312,12 +318,8 @@ def test_refinement_lowers_the_error_a_thousandfold_in_the_units_of_the_data():
     refined = refine(trained, [trajectory], refinement, progress=False)
     assert refined.network.dtype == tf.float64
     assert np.all(np.diff(refined.losses) <= 0)
-
-    def error(network):
-        outputs = network.readout(drive(network, trajectory[None, :-1])[0, 20:])
-        return np.mean((outputs.numpy() - trajectory[21:]) ** 2)
-
-    assert error(refined.network) < 1e-3 * error(trained)
+    refined_error = one_step_error(refined.network, trajectory)
+    assert refined_error < 1e-3 * one_step_error(trained, trajectory)
 
 
 def test_refinement_goes_on_from_its_own_result():
@@ -338,3 +340,22 @@ def test_refinement_goes_on_from_its_own_result():
 def test_bad_refinements(change, message):
     with pytest.raises(ValueError, match=message):
         refine(LSTM.create(2, 4), CIRCLES, Refinement(**change), progress=False)
+
+
+# --- increments ----------------------------------------------------------------------------
+
+
+def test_an_increment_network_learns_increments():
+    protocol = dataclasses.replace(SHORT, steps=300, noise=(1e-3, 1e-4))
+    trained = train(IncrementLSTM.create(2, 6, seed=1), CIRCLES, protocol, progress=False)
+    assert trained.losses[-1] < 0.5  # repeating the last sample has loss 1
+    error = one_step_error(trained.network, CIRCLES[0])
+    assert error < 0.5 * np.mean(np.diff(CIRCLES[0], axis=0) ** 2)
+    refined = refine(trained.network, CIRCLES, Refinement(iterations=60), progress=False).network
+    assert one_step_error(refined, CIRCLES[0]) < 1e-3 * error
+
+
+def test_an_increment_network_hears_data_only():
+    protocol = dataclasses.replace(SHORT, forcing=Sparse(4))
+    with pytest.raises(ValueError, match="forcing: got Sparse"):
+        train(IncrementLSTM.create(2, 6), CIRCLES, protocol, progress=False)
