@@ -111,10 +111,17 @@ def reservoir_seeing_double(configuration: ReservoirSeeingDouble) -> dict:
     }
 
 
+RADII = (0.2, 0.6, 0.9, 1.1, 1.25, 1.4, 1.55, 1.7, 1.85, 2.0)
+
 RESERVOIRS = [
     ReservoirSeeingDouble(x_cen, radius, seed, held)
-    for x_cen, held in ((0.0, False), (4.0, False), (10.0, False), (0.0, True), (2.0, False))
-    for seed in range(100)
-    for radius in (0.2, 0.6, 0.9, 1.1, 1.25, 1.4, 1.55, 1.7, 1.85, 2.0)
+    for x_cen, held, radii, seeds in (
+        (0.0, False, RADII, 100),
+        (0.0, True, RADII, 30),
+        (4.0, False, RADII[::2], 100),
+        (10.0, False, RADII[::2], 100),
+    )
+    for seed in range(seeds)
+    for radius in radii
 ]
 """The map of spectral radius and overlap, recorded in ``data/reservoirs.jsonl``."""
