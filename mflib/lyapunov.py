@@ -509,7 +509,7 @@ def network_spectrum(
     References
     ----------
     Benettin, Galgani, Giorgilli and Strelcyn (1980), Meccanica 15, 9-20 and 21-30. For networks
-    that model a system: Pathak, Lu, Hunt, Girvan and Ott (2017), doi:10.1063/1.5010300.
+    that model a system: Pathak, Lu, Hunt, Girvan and Ott (2017), Chaos 27, 121102.
 
     Examples
     --------

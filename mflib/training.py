@@ -140,7 +140,8 @@ class Scheduled(Forcing):
 
     References
     ----------
-    Bengio, Vinyals, Jaitly and Shazeer (2015), arXiv:1506.03099.
+    Bengio, Vinyals, Jaitly and Shazeer (2015), Scheduled sampling for sequence prediction with
+    recurrent neural networks, Advances in Neural Information Processing Systems 28.
     """
 
     width: float = 0.1
@@ -185,7 +186,8 @@ class Generalised(Forcing):
 
     References
     ----------
-    Hess, Monfared, Brenner and Durstewitz (2023), arXiv:2306.04406. There the state is mixed;
+    Hess, Brenner, Monfared and Durstewitz (2023), Generalized teacher forcing for learning
+    chaotic dynamics, International Conference on Machine Learning. There the state is mixed;
     here it is the input.
     """
 
@@ -587,8 +589,9 @@ def refine(
 
     References
     ----------
-    Golub and Pereyra (1973), doi:10.1137/0710036, for variable projection; Liu and Nocedal
-    (1989), doi:10.1007/BF01589116, for L-BFGS, here SciPy's.
+    Golub and Pereyra (1973), SIAM Journal on Numerical Analysis 10, 413-432, for variable
+    projection; Liu and Nocedal (1989), Mathematical Programming B 45, 503-528, for L-BFGS, here
+    SciPy's.
     """
     from scipy.optimize import minimize
 
