@@ -210,9 +210,7 @@ def propagate(
     segments = _count("segments", segments)
     discard = -(-segments // 4) if discard is None else _count("discard", discard, least=0)
     members, dim = state.shape
-    count = dim if count is None else _count("count", count)
-    if count > dim:
-        raise ValueError(f"count: got {count}, expected at most {dim}, the dimension of the state")
+    count = _how_many(count, dim)
     if not (np.isfinite(time) and time > 0):
         raise ValueError(f"time: got {time}, expected a positive time")
     rng = np.random.default_rng(seed)
@@ -231,6 +229,14 @@ def propagate(
             if volume is not None:
                 volumes[n] = volume
     return _averaged(logarithms, volumes, time, dim, rng, forced)
+
+
+def _how_many(count, dim):
+    """Exponents asked for, by default all."""
+    count = dim if count is None else _count("count", count)
+    if count > dim:
+        raise ValueError(f"count: got {count}, expected at most {dim}, the dimension of the state")
+    return count
 
 
 def _frame(rng, members, dim, count):
@@ -553,9 +559,7 @@ def network_spectrum(
                 "that are discarded"
             )
         inputs = inputs[:, : whole * segment]
-    count = dim if count is None else _count("count", count)
-    if count > dim:
-        raise ValueError(f"count: got {count}, expected at most {dim}, the dimension of the state")
+    count = _how_many(count, dim)
     if not (np.isfinite(dt) and dt > 0):
         raise ValueError(f"dt: got {dt}, expected a positive time")
     rng = np.random.default_rng(seed)

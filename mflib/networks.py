@@ -22,6 +22,7 @@ import tensorflow as tf
 __all__ = [
     "LSTM",
     "Elman",
+    "IncrementLSTM",
     "Memoryless",
     "Network",
     "Recurrent",

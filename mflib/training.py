@@ -705,6 +705,7 @@ def _steps(
     seed, start = tf.unstack(seed_and_start)
     tasks, length, dim = data.shape
     samples = tf.reshape(data, (tasks * length, dim))
+    size = _increment(data)
     dtype = data.dtype
 
     def step(k, carry):
@@ -723,7 +724,7 @@ def _steps(
         alpha = forcing.shares(window - burn_in, done, lots)
         if alpha is not None:
             alpha = tf.concat([tf.ones((burn_in,), dtype), alpha], axis=0)
-        targets = (windows[1:] - inputs) / _increment(data) if increments else windows[1:]
+        targets = (windows[1:] - inputs) / size if increments else windows[1:]
         loss, gradient = backpropagate(LSTM(**weights), inputs, targets, burn_in, alpha)
 
         gradient = clipped(gradient, clip)
