@@ -20,6 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 __all__ = [
+    "GRU",
     "LSTM",
     "Elman",
     "IncrementLSTM",
@@ -60,7 +61,7 @@ class Network(tf.experimental.ExtensionType):
 
 
 class Recurrent(Network):
-    """One layer of units with a linear readout: what Elman's network and the LSTM share.
+    """One layer of units with a linear readout: what Elman's network, GRU and LSTM share.
 
     Each unit has one or more weighted sums of the input and of what all units said before,
     ``a = u W + h U + b``; :meth:`gates` says how many. What a unit makes of them is the kind of
@@ -72,6 +73,7 @@ class Recurrent(Network):
     kernel : tf.Tensor, shape (inputs, gates * units)
     recurrent_kernel : tf.Tensor, shape (units, gates * units)
     bias : tf.Tensor, shape (gates * units,)
+        Of a :class:`GRU` (2, gates * units).
     readout_kernel : tf.Tensor, shape (units, outputs)
     readout_bias : tf.Tensor, shape (outputs,)
 
@@ -98,8 +100,23 @@ class Recurrent(Network):
         raise NotImplementedError
 
     def cell(self, a: tf.Tensor, c: tf.Tensor) -> tf.Tensor:
-        """The new state from the weighted sums ``a`` and what the old state holds besides h."""
+        """The new state from the weighted sums ``a`` and what of the old one it needs besides."""
         raise NotImplementedError
+
+    @staticmethod
+    def lesson(heard, following):
+        """What ``h V + d`` must be after ``heard`` for the network to say ``following``: that."""
+        return following
+
+    @staticmethod
+    def unit(data: tf.Tensor) -> tf.Tensor:
+        """The unit, in those of ``data`` (tasks, samples, dim), in which a lesson is learned."""
+        return tf.ones((), data.dtype)
+
+    @classmethod
+    def bias_shape(cls, units: int) -> tuple[int, ...]:
+        """The shape of ``bias``."""
+        return (cls.gates() * units,)
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape that each weight must have, by name, in a fixed order."""
@@ -107,7 +124,7 @@ class Recurrent(Network):
         return {
             "kernel": (self.inputs, columns),
             "recurrent_kernel": (self.units, columns),
-            "bias": (columns,),
+            "bias": self.bias_shape(self.units),
             "readout_kernel": (self.units, self.outputs),
             "readout_bias": (self.outputs,),
         }
@@ -163,7 +180,7 @@ class Recurrent(Network):
         weights = {
             "kernel": glorot(inputs, columns),
             "recurrent_kernel": (q * np.sign(np.diag(r))).T,
-            "bias": np.zeros(columns),
+            "bias": np.zeros(cls.bias_shape(units)),
             "readout_kernel": glorot(units, outputs),
             "readout_bias": np.zeros(outputs),
         }
@@ -212,23 +229,33 @@ class Recurrent(Network):
     def step(self, state: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
         """The weighted sums, then the cell."""
         h, c = self._parts(state)
-        return self.cell(u @ self.kernel + h @ self.recurrent_kernel + self.bias, c)
+        kernel, recurrent_kernel, bias = self._sums()
+        return self.cell(u @ kernel + h @ recurrent_kernel + bias, c)
+
+    def features(self, state: tf.Tensor) -> tf.Tensor:
+        """What the readout sees: ``h``, shape ``(batch, units)``."""
+        return state[..., : self.units]
 
     def readout(self, state: tf.Tensor) -> tf.Tensor:
         """``y = h V + d``."""
-        return state[:, : self.units] @ self.readout_kernel + self.readout_bias
+        return self.features(state) @ self.readout_kernel + self.readout_bias
 
     def closed_step(self, state: tf.Tensor) -> tf.Tensor:
         """``step(state, readout(state))`` in one product."""
         # u = h V + d makes u W + h U + b = h (V W + U) + (d W + b): closing the loop adds V W to
         # the recurrent kernel.
         h, c = self._parts(state)
-        recurrent_kernel = self.readout_kernel @ self.kernel + self.recurrent_kernel
-        bias = tf.linalg.matvec(self.kernel, self.readout_bias, transpose_a=True) + self.bias
+        kernel, recurrent_kernel, bias = self._sums()
+        recurrent_kernel = self.readout_kernel @ kernel + recurrent_kernel
+        bias = tf.linalg.matvec(kernel, self.readout_bias, transpose_a=True) + bias
         return self.cell(h @ recurrent_kernel + bias, c)
 
+    def _sums(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """``W, U, b`` of all weighted sums."""
+        return self.kernel, self.recurrent_kernel, self.bias
+
     def _parts(self, state: tf.Tensor) -> list[tf.Tensor]:
-        """``h`` and what the state holds besides."""
+        """``h`` and what else of the state the cell needs."""
         return tf.split(state, [self.units, self.state_dim - self.units], axis=1)
 
     def in_units(self, location, scale) -> Self:
@@ -293,6 +320,7 @@ class Recurrent(Network):
         options = {
             "activation": (layer.activation, keras.activations.tanh),
             "recurrent_activation": (getattr(layer, "recurrent_activation", sigmoid), sigmoid),
+            "reset_after": (getattr(layer, "reset_after", True), True),  # of the GRU alone
             "go_backwards": (layer.go_backwards, False),
             "Dense activation": (dense.activation, keras.activations.linear),
         }
@@ -307,7 +335,9 @@ class Recurrent(Network):
         return cls(
             kernel=tf.constant(kernel),
             recurrent_kernel=tf.constant(recurrent_kernel),
-            bias=tf.constant(bias[0] if bias else np.zeros_like(recurrent_kernel[0])),
+            bias=tf.constant(
+                bias[0] if bias else np.zeros(cls.bias_shape(layer.units)), kernel.dtype
+            ),
             readout_kernel=tf.constant(readout_kernel),
             readout_bias=tf.constant(readout_bias[0] if readout_bias else readout_kernel[0] * 0),
         )
@@ -363,6 +393,85 @@ class Elman(Recurrent):
     def cell(self, a: tf.Tensor, c: tf.Tensor) -> tf.Tensor:
         """``tanh`` of the weighted sum ``a``; the state holds nothing besides ``h``."""
         return tf.tanh(a)
+
+
+class GRU(Recurrent):
+    r"""The gated recurrent unit, as in Keras, with a linear readout.
+
+    With the state :math:`s = h` and the input :math:`u`,
+
+    .. math::
+        z &= \sigma(u W_z + b_z + h U_z + \beta_z)  \\
+        r &= \sigma(u W_r + b_r + h U_r + \beta_r)  \\
+        g &= \tanh(u W_g + b_g + r \odot (h U_g + \beta_g)) \\
+        h' &= z \odot h + (1 - z) \odot g, \qquad y = h' V + d .
+
+    This is the layer ``keras.layers.GRU`` with ``reset_after=True``, its default. The paper has
+    no biases and resets :math:`h` before the product, :math:`(r \odot h)\, U_g`. The gates stand
+    in Keras' order *z, r, g* along the last axis.
+
+    Attributes
+    ----------
+    kernel : tf.Tensor, shape (inputs, 3 * units)
+    recurrent_kernel : tf.Tensor, shape (units, 3 * units)
+    bias : tf.Tensor, shape (2, 3 * units)
+        Of the input, :math:`b`, and of what the units said before, :math:`\beta`.
+    readout_kernel : tf.Tensor, shape (units, outputs)
+    readout_bias : tf.Tensor, shape (outputs,)
+
+    References
+    ----------
+    Cho et al. (2014), doi:10.3115/v1/D14-1179.
+
+    Examples
+    --------
+    >>> network = GRU.create(inputs=2, units=8, seed=0)
+    >>> network.step(network.initial_state(batch=3), tf.zeros((3, 2))).shape
+    TensorShape([3, 8])
+    """
+
+    @staticmethod
+    def gates() -> int:
+        """Three for a unit: update gate, reset gate, candidate."""
+        return 3
+
+    @staticmethod
+    def keras_layer() -> type:
+        """``keras.layers.GRU``."""
+        import keras
+
+        return keras.layers.GRU
+
+    @classmethod
+    def bias_shape(cls, units: int) -> tuple[int, ...]:
+        """One row for the input and one for what the units said before."""
+        return (2, cls.gates() * units)
+
+    def cell(self, a: tf.Tensor, c: tf.Tensor) -> tf.Tensor:
+        """The new ``h`` from four weighted sums, the candidate's in two parts, and the old."""
+        a_z, a_r, heard, said = tf.split(a, 4, axis=1)
+        g = tf.tanh(heard + tf.sigmoid(a_r) * said)
+        return g + tf.sigmoid(a_z) * (c - g)
+
+    def _sums(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        # the candidate's sum comes in two parts: what is heard, and what the units said before
+        def heard(w):
+            return tf.concat([w, tf.zeros_like(w[..., : self.units])], axis=-1)
+
+        def said(w):
+            z, r, g = tf.split(w, 3, axis=-1)
+            return tf.concat([z, r, tf.zeros_like(g), g], axis=-1)
+
+        b, beta = tf.unstack(self.bias)
+        return heard(self.kernel), said(self.recurrent_kernel), heard(b) + said(beta)
+
+    def _parts(self, state: tf.Tensor) -> list[tf.Tensor]:
+        return [state, state]
+
+    def in_units(self, location, scale) -> Self:
+        """As :meth:`Recurrent.in_units`; the bias of what the units said before stays."""
+        changed = super().in_units(location, scale)
+        return replace(changed, bias=tf.stack([changed.bias[0], self.bias[1]]))
 
 
 class LSTM(Recurrent):
@@ -513,6 +622,16 @@ class IncrementLSTM(LSTM):
         """Size of the state ``(h, c, u)``."""
         return super().state_dim + self.inputs
 
+    @staticmethod
+    def lesson(heard, following):
+        """The increment."""
+        return following - heard
+
+    @staticmethod
+    def unit(data: tf.Tensor) -> tf.Tensor:
+        """Root mean square increment."""
+        return tf.sqrt(tf.reduce_mean((data[:, 1:] - data[:, :-1]) ** 2))
+
     def _parts(self, state: tf.Tensor) -> list[tf.Tensor]:
         return tf.split(state[:, : -self.inputs], 2, axis=1)
 
@@ -602,7 +721,7 @@ def _fields(network: Network) -> dict:
 
 
 FORMAT = "mflib network 1"
-KINDS = {kind.__name__: kind for kind in (Elman, LSTM, IncrementLSTM)}
+KINDS = {kind.__name__: kind for kind in (Elman, GRU, LSTM, IncrementLSTM)}
 
 
 def save(path: str | os.PathLike, network: Recurrent, **about) -> None:
@@ -612,7 +731,7 @@ def save(path: str | os.PathLike, network: Recurrent, **about) -> None:
     ----------
     path : path-like
         Written whole or not at all.
-    network : Elman, LSTM or IncrementLSTM
+    network : Elman, GRU, LSTM or IncrementLSTM
     **about
         Anything JSON can hold that a later reader should know: seed, task, date.
     """
@@ -632,7 +751,7 @@ def load(path: str | os.PathLike) -> tuple[Recurrent, dict]:
 
     Returns
     -------
-    network : Elman, LSTM or IncrementLSTM
+    network : Elman, GRU, LSTM or IncrementLSTM
         Of the kind it was.
     about : dict
         What was noted when it was saved.

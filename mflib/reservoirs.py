@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from mflib.networks import Network, replace
+from mflib.networks import Network, Recurrent, replace
 
 __all__ = ["ContinuousReservoir", "LeakyReservoir", "Reservoir", "fit_readout", "random_weights"]
 
@@ -230,14 +230,14 @@ def random_weights(
 
 
 def fit_readout(
-    reservoir: Reservoir,
+    reservoir: Reservoir | Recurrent,
     states,
     targets,
     *,
     ridge: float,
     weights: Sequence[float] | None = None,
     intercept: bool = False,
-) -> Reservoir:
+) -> Reservoir | Recurrent:
     r"""Find the readout that turns states into the samples that come next.
 
     With the features :math:`q` of the states that task :math:`k` drove the reservoir through, and
@@ -249,9 +249,10 @@ def fit_readout(
 
     Parameters
     ----------
-    reservoir : Reservoir
-        Not changed.
-    states : array_like, shape (tasks, samples, units)
+    reservoir : Reservoir or Recurrent
+        Not changed. A recurrent network whose weights are left as they were drawn is a reservoir
+        too: its features are ``h``.
+    states : array_like, shape (tasks, samples, state_dim)
         From :func:`mflib.closed_loop.drive`, without the first ones, which depend on where the
         reservoir began.
     targets : array_like, shape (tasks, samples, outputs)
@@ -265,7 +266,8 @@ def fit_readout(
 
     Returns
     -------
-    Reservoir
+    Reservoir or Recurrent
+        Of the kind it was.
 
     Raises
     ------
@@ -291,9 +293,9 @@ def fit_readout(
     from scipy.linalg import solve
 
     states, targets = np.asarray(states), np.asarray(targets, dtype=float)
-    if states.ndim != 3 or states.shape[2] != reservoir.units or 0 in states.shape:
+    if states.ndim != 3 or states.shape[2] != reservoir.state_dim or 0 in states.shape:
         raise ValueError(
-            f"states: got shape {states.shape}, expected (tasks, samples, {reservoir.units})"
+            f"states: got shape {states.shape}, expected (tasks, samples, {reservoir.state_dim})"
         )
     if targets.shape != (*states.shape[:2], reservoir.outputs):
         raise ValueError(

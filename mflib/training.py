@@ -32,6 +32,9 @@ loop. As :math:`y = hV + d`, this only adds :math:`(1-\alpha_t)\, V W` to the re
 step :math:`t`, forwards and backwards. When it hears which, in the course of a window and of
 training, is its :class:`Forcing`.
 
+These equations are the LSTM's. Networks of other kinds get their gradient from TensorFlow's
+automatic differentiation of the same loop, inside the same compiled program.
+
 Adam with noise finds a network whose closed loop is stable; :func:`refine` makes it exact. The
 readout is linear, so the best one for given gates is a least-squares solution. With it inserted
 (*variable projection*), the loss is a function of the other weights alone, much better
@@ -52,7 +55,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from mflib.closed_loop import compiled, fold
-from mflib.networks import LSTM, IncrementLSTM, cast, replace
+from mflib.networks import LSTM, IncrementLSTM, Recurrent, cast, replace
 from mflib.tasks import standardisation
 
 __all__ = [
@@ -255,8 +258,8 @@ class Trained(NamedTuple):
 
     Attributes
     ----------
-    network : LSTM
-        In the units of the data.
+    network : Recurrent
+        In the units of the data, of the kind it was.
     losses : numpy.ndarray, shape (calls,)
         Mean squared one-step error, on standardised data, averaged over each call of the
         compiled program (100 steps of Adam). Of an IncrementLSTM in training, in units of the
@@ -264,20 +267,20 @@ class Trained(NamedTuple):
     seed : int
     """
 
-    network: LSTM
+    network: Recurrent
     losses: np.ndarray
     seed: int
 
 
-def backpropagate(network: LSTM, inputs, targets, burn_in: int = 0, alpha=None):
-    """Loss of a window and its gradient, by the equations at the head of this module.
+def backpropagate(network: Recurrent, inputs, targets, burn_in: int = 0, alpha=None):
+    """Loss of a window and its gradient, of an LSTM by the equations at the head of this module.
 
     The network starts each window from its initial state and is driven by ``inputs``, or by a
     mixture of them and its own outputs.
 
     Parameters
     ----------
-    network : LSTM
+    network : Recurrent
     inputs : tf.Tensor, shape (time, batch, inputs)
     targets : tf.Tensor, shape (time, batch, outputs)
     burn_in : int
@@ -291,20 +294,49 @@ def backpropagate(network: LSTM, inputs, targets, burn_in: int = 0, alpha=None):
     loss : tf.Tensor, scalar
         Mean squared error over the steps that count.
     gradient : dict of str to tf.Tensor
-        By the names of :meth:`~mflib.networks.LSTM.weights`.
+        By the names of :meth:`~mflib.networks.Recurrent.weights`.
     """
-    loss, gradient, _ = _backpropagate(network, inputs, targets, burn_in, alpha)
-    return loss, gradient
+    if alpha is not None and isinstance(network, IncrementLSTM):
+        raise ValueError("alpha: got shares for an IncrementLSTM, which is trained on data only")
+    return _gradient(network, inputs, network.lesson(inputs, targets), burn_in, alpha)
+
+
+def _gradient(network, inputs, targets, burn_in, alpha):
+    """Loss and gradient when ``h V + d`` is to be ``targets``."""
+    if isinstance(network, LSTM):
+        return _backpropagate(network, inputs, targets, burn_in, alpha)[:2]
+    return _differentiate(network, inputs, targets, burn_in, alpha)
+
+
+def _differentiate(network, inputs, targets, burn_in, alpha):
+    """Loss and gradient by automatic differentiation, for any kind of network."""
+    time, batch, _ = inputs.shape
+    if alpha is not None:
+        alpha = _shares(network, alpha, time)
+    weights = network.weights()
+    with tf.GradientTape() as tape:
+        tape.watch(weights)
+        network = replace(network, **weights)
+
+        def forwards(t, carry):
+            state, states = carry
+            heard = inputs[t]
+            if alpha is not None:
+                heard = alpha[t] * heard + (1 - alpha[t]) * network.readout(state)
+            state = network.step(state, heard)
+            return state, states.write(t, state)
+
+        state = network.initial_state(batch)
+        states = tf.TensorArray(network.dtype, time, element_shape=state.shape)
+        _, states = fold(forwards, (state, states), time)
+        features = network.features(states.stack()[burn_in:])
+        outputs = features @ network.readout_kernel + network.readout_bias
+        loss = tf.reduce_mean((outputs - targets[burn_in:]) ** 2)
+    return loss, tape.gradient(loss, weights)
 
 
 def _backpropagate(network, inputs, targets, burn_in, alpha=None, solve=False):
     """Loss, gradient and the network, whose readout is first fitted to the window if asked."""
-    if isinstance(network, IncrementLSTM):
-        if alpha is not None:
-            raise ValueError(
-                "alpha: got shares for an IncrementLSTM, which is trained on data only"
-            )
-        targets = targets - inputs
     time, batch, _ = inputs.shape
     units, dtype, peepholes = network.units, network.dtype, network.peepholes
 
@@ -427,7 +459,7 @@ def _shares(network, alpha, time):
 
 
 def train(
-    network: LSTM,
+    network: Recurrent,
     trajectories: Sequence[np.ndarray],
     protocol: Protocol = Protocol(),
     *,
@@ -441,7 +473,7 @@ def train(
 
     Parameters
     ----------
-    network : LSTM
+    network : Recurrent
         Where training starts from; not changed.
     trajectories : sequence of array_like, each of shape (samples, dim)
         One per task, in the data's units, each longer than ``protocol.window``, as long as one
@@ -479,7 +511,7 @@ def train_many(
     Parameters
     ----------
     create : callable
-        ``create(seed)`` returns the untrained :class:`~mflib.networks.LSTM`.
+        ``create(seed)`` returns the untrained :class:`~mflib.networks.Recurrent`.
     trajectories, protocol
         As for :func:`train`.
     seeds : sequence of int
@@ -585,7 +617,8 @@ def refine(
     Raises
     ------
     ValueError
-        If the trajectories do not fit each other, the network or the refinement.
+        If the network is no LSTM, or the trajectories do not fit each other, the network or the
+        refinement.
 
     References
     ----------
@@ -595,6 +628,8 @@ def refine(
     """
     from scipy.optimize import minimize
 
+    if not isinstance(network, LSTM):
+        raise ValueError(f"network: got {network}, expected an LSTM")
     network = cast(network, "float64")
     data, location, scale = _standardised(network, trajectories, refinement)
     network = network.in_units(-location / scale, 1 / scale)
@@ -639,6 +674,7 @@ def refine(
 
 @compiled
 def _solved(network, inputs, targets, burn_in):
+    targets = network.lesson(inputs, targets)
     return _backpropagate(network, inputs, targets, burn_in, solve=True)
 
 
@@ -655,14 +691,12 @@ def _windows(data, refinement, seed):
 
 def _train(network, trajectories, protocol, seed, report) -> Trained:
     data, location, scale = _standardised(network, trajectories, protocol)
-    increments = isinstance(network, IncrementLSTM)
-    if increments and type(protocol.forcing) is not Forcing:
+    if isinstance(network, IncrementLSTM) and type(protocol.forcing) is not Forcing:
         raise ValueError(
             f"forcing: got {protocol.forcing} for an IncrementLSTM, expected {Forcing()}"
         )
-    weights = network.weights()
-    zeros = {name: tf.zeros_like(weight) for name, weight in weights.items()}
-    carry = (weights, zeros, zeros)
+    zeros = {name: tf.zeros_like(weight) for name, weight in network.weights().items()}
+    carry = (network, zeros, zeros)
     numbers = tf.constant(
         [protocol.steps, protocol.learning_rate, *protocol.noise, protocol.clip], network.dtype
     )
@@ -678,35 +712,24 @@ def _train(network, trajectories, protocol, seed, report) -> Trained:
             protocol.window,
             protocol.burn_in,
             protocol.forcing,
-            increments,
             count,
         )
         losses.append(float(loss))
         report(count)
-    weights = carry[0]
-    if increments:  # learned in units of their own size
-        size = _increment(data)
-        weights |= {name: weights[name] * size for name in ("readout_kernel", "readout_bias")}
-    trained = replace(network, **weights).in_units(location, scale)
-    return Trained(trained, np.array(losses), seed)
-
-
-def _increment(data: tf.Tensor) -> tf.Tensor:
-    """Root mean square change from sample to sample."""
-    return tf.sqrt(tf.reduce_mean((data[:, 1:] - data[:, :-1]) ** 2))
+    network, unit = carry[0], network.unit(data)
+    readout = {name: getattr(network, name) * unit for name in ("readout_kernel", "readout_bias")}
+    return Trained(replace(network, **readout).in_units(location, scale), np.array(losses), seed)
 
 
 @compiled
-def _steps(
-    carry, data, numbers, seed_and_start, batch, window, burn_in, forcing, increments, count
-):
-    """``count`` steps of Adam, from step ``start`` on: new ``(weights, m, v)`` and mean loss."""
+def _steps(carry, data, numbers, seed_and_start, batch, window, burn_in, forcing, count):
+    """``count`` steps of Adam, from step ``start`` on: new ``(network, m, v)`` and mean loss."""
+    network, m, v = carry
     steps, learning_rate, first_noise, last_noise, clip = tf.unstack(numbers)
     seed, start = tf.unstack(seed_and_start)
     tasks, length, dim = data.shape
     samples = tf.reshape(data, (tasks * length, dim))
-    size = _increment(data)
-    dtype = data.dtype
+    unit, dtype = network.unit(data), data.dtype
 
     def step(k, carry):
         weights, m, v, total = carry
@@ -724,15 +747,17 @@ def _steps(
         alpha = forcing.shares(window - burn_in, done, lots)
         if alpha is not None:
             alpha = tf.concat([tf.ones((burn_in,), dtype), alpha], axis=0)
-        targets = (windows[1:] - inputs) / size if increments else windows[1:]
-        loss, gradient = backpropagate(LSTM(**weights), inputs, targets, burn_in, alpha)
+        targets = network.lesson(inputs, windows[1:]) / unit
+        current = replace(network, **weights)
+        loss, gradient = _gradient(current, inputs, targets, burn_in, alpha)
 
         gradient = clipped(gradient, clip)
         rate = learning_rate * (1 + tf.cos(np.pi * done)) / 2
         return *adam(weights, gradient, m, v, rate, start + k + 1), total + loss
 
-    *carry, total = fold(step, (*carry, tf.zeros((), dtype)), count)
-    return tuple(carry), total / count
+    carry = (network.weights(), m, v, tf.zeros((), dtype))
+    weights, m, v, total = fold(step, carry, count)
+    return (replace(network, **weights), m, v), total / count
 
 
 def clipped(gradient: dict, largest) -> dict:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mflib.closed_loop import free_run, warm_up
-from mflib.networks import LSTM, Elman, IncrementLSTM, Memoryless, cast, load, save
+from mflib.networks import GRU, LSTM, Elman, IncrementLSTM, Memoryless, cast, load, save
 from mflib.reservoirs import ContinuousReservoir, random_weights
 
 
@@ -59,6 +59,26 @@ def thesis_elman(network, inputs):
     return np.array(outputs), h
 
 
+def written_out_gru(network, inputs):
+    """The equations of the GRU's docstring, gate by gate for one sequence."""
+    weights = {name: weight.numpy() for name, weight in network.weights().items()}
+    w_z, w_r, w_g = (w.T for w in np.split(weights["kernel"], 3, axis=1))
+    u_z, u_r, u_g = (w.T for w in np.split(weights["recurrent_kernel"], 3, axis=1))
+    (b_z, b_r, b_g), (beta_z, beta_r, beta_g) = (np.split(b, 3) for b in weights["bias"])
+
+    def sigma(x):
+        return 1 / (1 + np.exp(-x))
+
+    h, outputs = np.zeros(network.units), []
+    for x in inputs:
+        z = sigma(w_z @ x + b_z + u_z @ h + beta_z)
+        r = sigma(w_r @ x + b_r + u_r @ h + beta_r)
+        g = np.tanh(w_g @ x + b_g + r * (u_g @ h + beta_g))
+        h = z * h + (1 - z) * g
+        outputs.append(weights["readout_kernel"].T @ h + weights["readout_bias"])
+    return np.array(outputs), h
+
+
 def driven(network, inputs):
     """Outputs and last state of a network driven by one sequence."""
     state, outputs = network.initial_state(1), []
@@ -91,13 +111,15 @@ def test_is_the_thesis_cell(inputs, units, outputs, peepholes, seed):
     inputs=st.integers(1, 4),
     units=st.integers(1, 9),
     outputs=st.integers(1, 4),
+    case=st.sampled_from([(Elman, thesis_elman), (GRU, written_out_gru)]),
     seed=st.integers(0, 10**6),
 )
-def test_is_the_thesis_elman_network(inputs, units, outputs, seed):
-    network = randomised(Elman.create(inputs, units, outputs, dtype="float64"), seed)
+def test_follows_its_equations(inputs, units, outputs, case, seed):
+    kind, equations = case
+    network = randomised(kind.create(inputs, units, outputs, dtype="float64"), seed)
     data = np.random.default_rng(seed).normal(size=(12, inputs))
     ours, state = driven(network, data)
-    expected, expected_state = thesis_elman(network, data)
+    expected, expected_state = equations(network, data)
     np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-12)
     np.testing.assert_allclose(state, expected_state, rtol=0, atol=1e-12)
 
@@ -113,6 +135,7 @@ NETWORKS = {
     "LSTM": lambda dtype: LSTM.create(3, 7, 2, dtype=dtype),
     "LSTM, peepholes at zero": lambda dtype: LSTM.create(3, 7, 2, peepholes=True, dtype=dtype),
     "Elman": lambda dtype: Elman.create(3, 7, 2, dtype=dtype),
+    "GRU": lambda dtype: GRU.create(3, 7, 2, dtype=dtype),
 }
 
 
@@ -166,7 +189,7 @@ def test_initial_weights_follow_keras():
 
 @settings(max_examples=10, deadline=None)
 @given(
-    kind=st.sampled_from([Elman, LSTM]),
+    kind=st.sampled_from([Elman, GRU, LSTM]),
     sizes=st.tuples(st.integers(1, 4), st.integers(1, 8), st.integers(1, 4)),
     dtype=st.sampled_from(["float32", "float64"]),
     seed=st.integers(0, 10**6),
@@ -219,26 +242,41 @@ def test_elman_refuses_what_it_cannot_represent(layer, message):
         Elman.from_keras(keras.Sequential([keras.Input((3, 2)), layer, keras.layers.Dense(2)]))
 
 
-def test_elman_without_biases_is_the_thesis_and_keras_without_biases():
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (keras.layers.LSTM(4), "expected one GRU"),
+        (keras.layers.GRU(4, reset_after=False), "reset_after is False"),
+        (keras.layers.GRU(4, recurrent_activation="tanh"), "recurrent_activation is"),
+    ],
+)
+def test_gru_refuses_what_it_cannot_represent(layer, message):
+    with pytest.raises(ValueError, match=message):
+        GRU.from_keras(keras.Sequential([keras.Input((3, 2)), layer, keras.layers.Dense(2)]))
+
+
+@pytest.mark.parametrize("kind", [Elman, GRU, LSTM])
+def test_without_biases_is_keras_without_biases(kind):
     model = keras.Sequential(
         [
             keras.Input((None, 2), dtype="float64"),
-            keras.layers.SimpleRNN(5, use_bias=False, dtype="float64"),
+            kind.keras_layer()(5, use_bias=False, dtype="float64"),
             keras.layers.Dense(3, use_bias=False, dtype="float64"),
         ]
     )
-    network = Elman.from_keras(model)
+    network = kind.from_keras(model)
     assert not np.any(network.bias) and not np.any(network.readout_bias)
     data = np.random.default_rng(0).normal(size=(1, 9, 2))
     np.testing.assert_allclose(driven(network, data[0])[0][-1], model(data)[0], atol=1e-12)
 
 
-def test_elman_starts_as_keras_does():
-    network = Elman.create(3, 6, seed=4, dtype="float64")
+@pytest.mark.parametrize("kind", [Elman, GRU])
+def test_starts_as_keras_does(kind):
+    network = kind.create(3, 6, seed=4, dtype="float64")
     r = network.recurrent_kernel.numpy()
     np.testing.assert_allclose(r @ r.T, np.eye(6), atol=1e-12)
     assert not np.any(network.bias)
-    assert np.abs(network.kernel).max() <= np.sqrt(6 / (3 + 6))
+    assert np.abs(network.kernel).max() <= np.sqrt(6 / (3 + kind.gates() * 6))
     assert (network.state_dim, network.units) == (6, 6)
 
 
@@ -249,8 +287,12 @@ def test_to_keras_refuses_peepholes():
 
 @pytest.mark.parametrize(
     "network",
-    [LSTM.create(2, 6, peepholes=True, dtype="float64"), Elman.create(2, 6, dtype="float64")],
-    ids=["LSTM", "Elman"],
+    [
+        LSTM.create(2, 6, peepholes=True, dtype="float64"),
+        Elman.create(2, 6, dtype="float64"),
+        GRU.create(2, 6, dtype="float64"),
+    ],
+    ids=["LSTM", "Elman", "GRU"],
 )
 def test_units_fold_into_the_weights(network):
     network = randomised(network, 6)
@@ -269,8 +311,9 @@ def test_units_must_make_sense(location, scale):
         LSTM.create(2, 3).in_units(location, scale)
 
 
-def test_elman_closes_its_loop_in_one_product():
-    network = randomised(Elman.create(2, 6, dtype="float64"), 7)
+@pytest.mark.parametrize("kind", [Elman, GRU])
+def test_closes_its_loop_in_one_product(kind):
+    network = randomised(kind.create(2, 6, dtype="float64"), 7)
     state = tf.constant(np.random.default_rng(8).normal(size=(3, 6)))
     expected = network.step(state, network.readout(state))
     np.testing.assert_allclose(network.closed_step(state), expected, atol=1e-13)
@@ -304,7 +347,12 @@ def test_elman_weights_must_fit():
         Elman(**LSTM.create(2, 5).weights())
 
 
-@pytest.mark.parametrize("kind", [Elman, LSTM, IncrementLSTM])
+def test_gru_weights_must_fit():
+    with pytest.raises(ValueError, match=r"bias: got shape \(15,\), expected \(2, 15\)"):
+        GRU(**GRU.create(2, 5).weights() | {"bias": tf.zeros(15)})
+
+
+@pytest.mark.parametrize("kind", [Elman, GRU, LSTM, IncrementLSTM])
 def test_sizes_must_be_positive(kind):
     with pytest.raises(ValueError, match="units: got 0"):
         kind.create(2, 0)

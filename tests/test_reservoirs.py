@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mflib.closed_loop import drive, free_run, warm_up
-from mflib.networks import replace
+from mflib.networks import LSTM, replace
 from mflib.reservoirs import (
     ContinuousReservoir,
     LeakyReservoir,
@@ -118,7 +118,11 @@ def test_drive_is_step_by_step(network):
 
 @pytest.mark.parametrize("intercept", [False, True])
 @pytest.mark.parametrize("weights", [None, (0.8, 0.2), (1.0, 0.0)])
-@pytest.mark.parametrize("network", [continuous(dt=0.1), leaky(square=True), leaky()])
+@pytest.mark.parametrize(
+    "network",
+    [continuous(dt=0.1), leaky(square=True), leaky(), LSTM.create(2, 20, dtype="float64")],
+    ids=["continuous", "leaky with squares", "leaky", "LSTM"],
+)
 def test_readout_solves_the_blended_ridge_regression(network, weights, intercept):
     ridge, listen, data = 1e-3, 50, np.stack(CIRCLES)
     states = drive(network, data[:, :-1])[:, listen:]

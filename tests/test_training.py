@@ -1,6 +1,7 @@
 """The compiled training loop against GradientTape, finite differences and Keras' Adam."""
 
 import dataclasses
+import functools
 import time
 
 import keras
@@ -11,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mflib import training
-from mflib.closed_loop import drive, free_run, warm_up
-from mflib.networks import LSTM, IncrementLSTM
+from mflib.closed_loop import compiled, drive, free_run, warm_up
+from mflib.networks import GRU, LSTM, Elman, IncrementLSTM
 from mflib.tasks import seeing_double
 from mflib.training import (
     Forcing,
@@ -28,12 +29,19 @@ from mflib.training import (
     train_many,
 )
 
+KINDS = {
+    "LSTM": LSTM.create,
+    "LSTM with peepholes": functools.partial(LSTM.create, peepholes=True),
+    "IncrementLSTM": IncrementLSTM.create,
+    "Elman": Elman.create,
+    "GRU": GRU.create,
+}
 CIRCLES = [task.trajectory(300, 0.1) for task in seeing_double()]
 SHORT = Protocol(steps=120, batch=8, window=20, burn_in=5)
 
 
-def plain_loss(weights, inputs, targets, burn_in, alpha=None):
-    network = LSTM(**weights)
+def plain_loss(weights, inputs, targets, burn_in, alpha=None, kind=LSTM):
+    network = kind(**weights)
     state, errors = network.initial_state(inputs.shape[1]), []
     for t, (x, target) in enumerate(zip(inputs, targets, strict=True)):
         if alpha is not None:
@@ -138,6 +146,58 @@ def test_gradient_is_the_finite_difference_s(peepholes, alpha):
         np.testing.assert_allclose((ahead - behind) / (2 * step), slope, rtol=1e-5, err_msg=name)
 
 
+@settings(max_examples=15, deadline=None)
+@given(
+    kind=st.sampled_from(sorted(KINDS)),
+    seed=st.integers(0, 10**6),
+    time=st.integers(1, 9),
+    batch=st.integers(1, 3),
+    dim=st.integers(1, 3),
+    units=st.integers(1, 6),
+    mixed=st.booleans(),
+    data=st.data(),
+)
+def test_gradient_of_every_kind_is_the_tape_s(kind, seed, time, batch, dim, units, mixed, data):
+    """Compiled, as in training, against the eager tape over a loop of steps and readouts."""
+    burn_in = data.draw(st.integers(0, time - 1))
+    rng = np.random.default_rng(seed)
+    network = KINDS[kind](dim, units, dtype="float64")
+    weights = {k: tf.constant(rng.normal(0, 0.7, w.shape)) for k, w in network.weights().items()}
+    network = type(network)(**weights)
+    x, y = (tf.constant(rng.normal(size=(time, batch, dim))) for _ in range(2))
+    mixed = mixed and not isinstance(network, IncrementLSTM)
+    alpha = tf.constant(rng.random(time)) if mixed else None
+    with tf.GradientTape() as tape:
+        tape.watch(weights)
+        expected_loss = plain_loss(weights, x, y, burn_in, alpha, type(network))
+    expected = tape.gradient(expected_loss, weights)
+    loss, gradient = compiled(backpropagate)(network, x, y, burn_in, alpha)
+    np.testing.assert_allclose(loss, expected_loss, rtol=1e-12)
+    assert gradient.keys() == weights.keys()
+    for name in weights:
+        scale = 1 + np.max(np.abs(expected[name]))
+        error = np.max(np.abs(gradient[name] - expected[name]))
+        assert error <= 1e-12 * scale, name
+
+
+@pytest.mark.parametrize("alpha", [None, np.full(7, 0.3)])
+@pytest.mark.parametrize("kind", [Elman, GRU])
+def test_gradient_of_other_kinds_is_the_finite_difference_s(kind, alpha):
+    rng = np.random.default_rng(0)
+    network = kind.create(2, 4, seed=1, dtype="float64")
+    weights = network.weights()
+    x, y = (tf.constant(rng.normal(size=(7, 2, 2))) for _ in range(2))
+    _, gradient = backpropagate(network, x, y, 2, alpha)
+    for name, weight in weights.items():
+        direction, step = rng.normal(size=weight.shape), 1e-6
+        ahead, behind = (
+            plain_loss({**weights, name: weight + sign * step * direction}, x, y, 2, alpha, kind)
+            for sign in (1, -1)
+        )
+        slope = np.sum(gradient[name] * direction)
+        np.testing.assert_allclose((ahead - behind) / (2 * step), slope, rtol=1e-5, err_msg=name)
+
+
 def test_adam_is_keras_adam():
     rng = np.random.default_rng(2)
     weights = {"w": tf.constant(rng.normal(size=(4, 3)))}
@@ -153,8 +213,12 @@ def test_adam_is_keras_adam():
     np.testing.assert_allclose(weights["w"], variable.numpy(), atol=1e-5)
 
 
-def test_training_lowers_the_loss_and_keeps_units():
-    trained = train(LSTM.create(2, 8, seed=0), CIRCLES, SHORT, progress=False)
+@pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"IncrementLSTM"}))
+def test_training_lowers_the_loss_and_keeps_kind_and_units(kind):
+    untrained = KINDS[kind](2, 8, seed=0)
+    trained = train(untrained, CIRCLES, SHORT, progress=False)
+    assert type(trained.network) is type(untrained)
+    assert trained.network.weights().keys() == untrained.weights().keys()
     assert len(trained.losses) == 2
     assert trained.losses[-1] < trained.losses[0] / 3
     outputs = free_run(trained.network, warm_up(trained.network, [CIRCLES[0][:40]]), 1).outputs
@@ -340,6 +404,11 @@ def test_refinement_goes_on_from_its_own_result():
 def test_bad_refinements(change, message):
     with pytest.raises(ValueError, match=message):
         refine(LSTM.create(2, 4), CIRCLES, Refinement(**change), progress=False)
+
+
+def test_only_an_lstm_is_refined():
+    with pytest.raises(ValueError, match=r"network: got Elman.*expected an LSTM"):
+        refine(Elman.create(2, 4), CIRCLES, progress=False)
 
 
 # --- increments ----------------------------------------------------------------------------
