@@ -279,12 +279,14 @@ def stretch(
     return found._replace(frame=tf.linalg.matrix_transpose(found.frame))
 
 
-def compiled(function: Callable) -> Callable:
+def compiled(function: Callable, *, whole: bool = True) -> Callable:
     """Make a function an XLA program, one for each kind, shape and value of its arguments.
 
     Networks and tensors stay arguments of the program; plain Python values become part of it.
+    If it is not to be compiled as a ``whole``, it becomes a graph of TensorFlow's, in which
+    compiled functions that do not need each other run side by side.
     """
-    programs = tf.function(function, jit_compile=True, autograph=False)
+    programs = tf.function(function, jit_compile=whole or None, autograph=False)
 
     @functools.wraps(function)
     def call(*arguments):

@@ -6,7 +6,9 @@ rest.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +16,22 @@ import tensorflow as tf
 
 from mflib.closed_loop import drive, free_run
 from mflib.judge import PERIODS, historical, strict
-from mflib.networks import replace
+from mflib.networks import IncrementLSTM, load, replace, save
 from mflib.reservoirs import ContinuousReservoir, fit_readout, random_weights
+from mflib.systems import system, trajectory
 from mflib.tasks import seeing_double
+from mflib.training import Protocol, Refinement, refine, train
 
-__all__ = ["DATA", "RESERVOIRS", "ReservoirSeeingDouble", "reservoir_seeing_double"]
+__all__ = [
+    "DATA",
+    "MODELS",
+    "RESERVOIRS",
+    "Model",
+    "ReservoirSeeingDouble",
+    "learn_system",
+    "reservoir_seeing_double",
+    "trained_model",
+]
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 """Where tables of sweeps are kept."""
@@ -125,3 +138,106 @@ RESERVOIRS = [
     for radius in radii
 ]
 """The map of spectral radius and overlap, recorded in ``data/reservoirs.jsonl``."""
+
+
+# --- Part IV: an LSTM becomes a chaotic system ---------------------------------------------
+
+FIRST = Protocol(
+    steps=4000, batch=32, window=60, burn_in=10, learning_rate=1e-2, noise=(3e-3, 1e-6)
+)
+THEN = Refinement(iterations=400, window=40, burn_in=10)
+"""How models are trained: Adam finds a stable closed loop, the refinement makes it exact."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """An LSTM of increments that is to become a chaotic system.
+
+    Attributes
+    ----------
+    system : str
+        Name in :func:`mflib.systems.names`.
+    dt : float
+        Time between samples.
+    units : int
+        30 have 4,173 parameters for a system of three coordinates.
+    seed : int
+        Of weights, windows and noise.
+    samples : int
+        Of the one orbit it learns from.
+    """
+
+    system: str
+    dt: float
+    units: int = 30
+    seed: int = 0
+    samples: int = 20_000
+
+    def data(self) -> np.ndarray:
+        """The orbit, on the attractor, shape ``(samples, dim)``."""
+        known = system(self.system)
+        return trajectory(known, self.samples, self.dt, transient=known.transient)
+
+    def untrained(self) -> IncrementLSTM:
+        """The network before it is trained."""
+        dim = system(self.system).dim
+        return IncrementLSTM.create(inputs=dim, units=self.units, seed=self.seed)
+
+
+def learn_system(model: Model, *, progress: bool = True) -> IncrementLSTM:
+    """Train a model: minutes of work.
+
+    Parameters
+    ----------
+    model : Model
+    progress : bool
+        Whether to show progress bars.
+
+    Returns
+    -------
+    IncrementLSTM
+        In double precision, in the units of the system.
+    """
+    options = {"seed": model.seed, "progress": progress}
+    data = [model.data()]
+    found = train(model.untrained(), data, FIRST, **options)
+    return refine(found.network, data, THEN, **options).network
+
+
+def trained_model(model: Model, folder: Path) -> IncrementLSTM:
+    """The network of a model from its file; if there is none, it is trained and kept.
+
+    Parameters
+    ----------
+    model : Model
+    folder : path-like
+
+    Returns
+    -------
+    IncrementLSTM
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, or of another model.
+    """
+    path = Path(folder) / f"{model.system}_{model.units}_{model.seed}.npz"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        network = learn_system(model)
+        when = datetime.now(UTC).isoformat(timespec="seconds")
+        versions = {package: version(package) for package in ("tensorflow", "numpy", "scipy")}
+        save(path, network, model=asdict(model), date=when, versions=versions)
+    network, about = load(path)
+    if about.get("model") != asdict(model):
+        raise ValueError(f"folder: {path} holds {about.get('model')}, expected {asdict(model)}")
+    return network
+
+
+MODELS = [
+    *(Model("lorenz", 0.01, seed=seed) for seed in range(3)),
+    Model("lorenz", 0.01, units=64),
+    Model("halvorsen", 0.02),
+    Model("rossler", 0.1),
+]
+"""The models of the chapter on learning chaos, recorded in ``data/``."""

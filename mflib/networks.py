@@ -104,13 +104,13 @@ class Recurrent(Network):
         raise NotImplementedError
 
     @staticmethod
-    def lesson(heard, following):
-        """What ``h V + d`` must be after ``heard`` for the network to say ``following``: that."""
+    def target(heard, following):
+        """What ``h V + d`` is to be after ``heard`` for the output to be ``following``: that."""
         return following
 
     @staticmethod
-    def unit(data: tf.Tensor) -> tf.Tensor:
-        """The unit, in those of ``data`` (tasks, samples, dim), in which a lesson is learned."""
+    def target_scale(data: tf.Tensor) -> tf.Tensor:
+        """What targets are divided by in training, from ``data`` of shape (tasks, samples, dim)."""
         return tf.ones((), data.dtype)
 
     @classmethod
@@ -623,12 +623,12 @@ class IncrementLSTM(LSTM):
         return super().state_dim + self.inputs
 
     @staticmethod
-    def lesson(heard, following):
+    def target(heard, following):
         """The increment."""
         return following - heard
 
     @staticmethod
-    def unit(data: tf.Tensor) -> tf.Tensor:
+    def target_scale(data: tf.Tensor) -> tf.Tensor:
         """Root mean square increment."""
         return tf.sqrt(tf.reduce_mean((data[:, 1:] - data[:, :-1]) ** 2))
 

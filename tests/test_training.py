@@ -245,6 +245,16 @@ def test_steps_are_seeded_one_by_one(monkeypatch):
     np.testing.assert_allclose(whole.network.kernel, parts.network.kernel, atol=1e-6)
 
 
+def test_a_wide_network_is_trained_by_halves(monkeypatch):
+    """Two programs with half of the windows each find the gradient of one with all."""
+    protocol = Protocol(steps=30, forcing=Generalised(0.9, 0.5))
+    whole = train(LSTM.create(2, 4), CIRCLES, protocol, progress=False)
+    monkeypatch.setattr(training, "WIDE", 4)
+    halves = train(LSTM.create(2, 4), CIRCLES, protocol, progress=False)
+    np.testing.assert_allclose(whole.losses, halves.losses, rtol=1e-5)
+    np.testing.assert_allclose(whole.network.kernel, halves.network.kernel, atol=1e-5)
+
+
 def test_one_failure_stops_every_network(monkeypatch):
     """An interrupt takes the same way out."""
     calls = []
