@@ -16,10 +16,10 @@ from mflib.training import Protocol, train
 STEPS = 100
 
 
-def comparisons() -> Iterator[Comparison]:
+def comparisons(sizes=((8, 32, 63), (16, 32, 63), (32, 32, 63))) -> Iterator[Comparison]:
     """Mflib's training beside Keras' ``fit`` and an ordinary PyTorch loop."""
     data = [task.trajectory(2_000, 0.1).astype("float32") for task in seeing_double()]
-    for units, batch, window in ((8, 32, 63), (16, 32, 63), (32, 32, 63), (64, 64, 100)):
+    for units, batch, window in sizes:
         protocol = Protocol(steps=STEPS, batch=batch, window=window)
         network = LSTM.create(2, units, seed=0)
         peers = {
