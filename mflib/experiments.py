@@ -6,6 +6,7 @@ rest.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -165,6 +166,8 @@ class Model:
         Of weights, windows and noise.
     samples : int
         Of the one orbit it learns from.
+    iterations : int
+        Of the refinement.
     """
 
     system: str
@@ -172,6 +175,7 @@ class Model:
     units: int = 30
     seed: int = 0
     samples: int = 20_000
+    iterations: int = THEN.iterations
 
     def data(self) -> np.ndarray:
         """The orbit, on the attractor, shape ``(samples, dim)``."""
@@ -201,7 +205,8 @@ def learn_system(model: Model, *, progress: bool = True) -> IncrementLSTM:
     options = {"seed": model.seed, "progress": progress}
     data = [model.data()]
     found = train(model.untrained(), data, FIRST, **options)
-    return refine(found.network, data, THEN, **options).network
+    refinement = dataclasses.replace(THEN, iterations=model.iterations)
+    return refine(found.network, data, refinement, **options).network
 
 
 def trained_model(model: Model, folder: Path) -> IncrementLSTM:
@@ -221,7 +226,8 @@ def trained_model(model: Model, folder: Path) -> IncrementLSTM:
     ValueError
         If the file is damaged, or of another model.
     """
-    path = Path(folder) / f"{model.system}_{model.units}_{model.seed}.npz"
+    name = f"{model.system}_{model.units}_{model.iterations}_{model.seed}.npz"
+    path = Path(folder) / name
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         network = learn_system(model)
@@ -237,6 +243,7 @@ def trained_model(model: Model, folder: Path) -> IncrementLSTM:
 MODELS = [
     *(Model("lorenz", 0.01, seed=seed) for seed in range(3)),
     Model("lorenz", 0.01, units=64),
+    Model("lorenz", 0.01, units=64, iterations=1600),
     Model("halvorsen", 0.02),
     Model("rossler", 0.1),
 ]
