@@ -158,9 +158,9 @@ STARTS, RUNS = 64, 16
 """How many forecasts, and how many long runs."""
 NONE = (1e-6, 1e-6)
 """Noise too small to matter."""
-STEPS = 2000
+STEPS = 1000
 """Steps of Adam with data only."""
-MIXED, HALF = 1760, {"steps": STEPS // 2, "iterations": 40}
+MIXED, HALF = 880, {"steps": STEPS // 2, "iterations": 20}
 """What costs as much: steps of Adam in which a network hears its own output too; or half the steps
 with data only, and iterations of L-BFGS. Measured once, in a process with one thread, over 16
 windows of 220 samples, seconds of the processor: with data only 5.2 ms a step, whether a network
@@ -330,7 +330,7 @@ def lorenz_judged(network: LSTM) -> dict:
 def _climate(network, states):
     """What long runs have of the attractor."""
     truth, points = lorenz().long, free_run(network, states, LONG + 2000).outputs.numpy()[:, 2000:]
-    ends = [identify(orbit[-5000:], {"lorenz": truth[0]}, dt=DT).name for orbit in points]
+    ends = [identify(orbit[-5000:], {"lorenz": truth[0, :5000]}, dt=DT).name for orbit in points]
     distances = [spectral_distance(a, b) for a, b in zip(points, truth, strict=True)]
     bounded = bool(np.all(np.isfinite(points)))
     exponents = None
@@ -346,10 +346,10 @@ def _climate(network, states):
     }
 
 
-NOISES = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
-TAUS = (2, 5, 10, 20, 40, 80, 200)
+NOISES = (5e-3, 2e-2, 1e-1)
+TAUS = (5, 15, 40, 80, 200)
 """The last is never reached in a window: data in the burn-in only."""
-SHARES = ((0.5, 0.5), (0.1, 0.1), (1.0, 0.1))
+SHARES = ((1.0, 0.1), (0.1, 0.1))
 ABSOLUTE = {"noise": (3e-2, 1e-3)}
 INCREMENTS = {"noise": (3e-3, 1e-6), "increments": True}
 WAYS = [
