@@ -159,7 +159,7 @@ RESERVOIRS = [
 FIRST = Protocol(
     steps=4000, batch=32, window=60, burn_in=10, learning_rate=1e-2, noise=(3e-3, 1e-6)
 )
-THEN = Refinement(iterations=400, window=40, burn_in=10)
+THEN = Refinement(iterations=400, window=60, burn_in=20)
 """How models are trained: Adam finds a stable closed loop, the refinement makes it exact."""
 
 

@@ -457,8 +457,12 @@ def _readout_solved(network, hs, targets):
     features = tf.concat([features, tf.ones_like(features[:, :1])], axis=1)
     gram = tf.matmul(features, features, transpose_a=True)
     lift = RIDGE * tf.linalg.diag(tf.linalg.diag_part(gram))  # units may say nearly the same
-    cross = tf.matmul(features, tf.reshape(targets, (-1, network.outputs)), transpose_a=True)
-    solution = tf.linalg.solve(gram + lift, cross)
+    factor = tf.linalg.cholesky(gram + lift)
+    targets = tf.reshape(targets, (-1, network.outputs))
+    solution = tf.zeros((features.shape[1], network.outputs), network.dtype)
+    for _ in range(3):  # what is left over is fitted again: rounding would mislead L-BFGS
+        left = tf.matmul(features, targets - features @ solution, transpose_a=True)
+        solution += tf.linalg.cholesky_solve(factor, left)
     return replace(network, readout_kernel=solution[:-1], readout_bias=solution[-1])
 
 

@@ -1,12 +1,24 @@
-"""The experiment on ways of training: its configurations, and loops that are no good."""
+"""Experiments of Part IV: their configurations, loops that are no good, models that are kept."""
 
+import dataclasses
 import json
 from dataclasses import asdict
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
-from mflib.experiments import RUNS, STEPS, TRAININGS, LorenzTraining, lorenz, lorenz_judged
+from mflib import experiments, training
+from mflib.experiments import (
+    RUNS,
+    STEPS,
+    TRAININGS,
+    LorenzTraining,
+    Model,
+    lorenz,
+    lorenz_judged,
+    trained_model,
+)
 from mflib.networks import LSTM, IncrementLSTM, cast, replace
 
 
@@ -54,3 +66,20 @@ def test_data_are_of_the_published_size_and_runs_are_apart():
     assert task.data.shape == (20_000, 3)
     assert len(task.long) == RUNS
     assert abs(task.long[0, -1] - task.long[1, -1]).max() > 0.1
+
+
+def test_a_model_is_trained_once_and_kept(tmp_path, monkeypatch):
+    """A file that is there is read, and is that model's or refused."""
+    few = training.Protocol(steps=20, window=20, burn_in=5)
+    monkeypatch.setattr(experiments, "FIRST", few)
+    model = Model("lorenz", 0.01, units=2, samples=300, iterations=2)
+    first = trained_model(model, tmp_path)
+    (file,) = tmp_path.iterdir()
+    monkeypatch.setattr(experiments, "learn_system", None)  # would fail if it were called
+    np.testing.assert_array_equal(first.kernel, trained_model(model, tmp_path).kernel)
+    assert first.dtype.name == "float64"
+
+    other = dataclasses.replace(model, dt=0.02)
+    with pytest.raises(ValueError, match=r"folder: .* holds"):
+        trained_model(other, tmp_path)
+    assert file.name == "lorenz_2_2_0.npz"
