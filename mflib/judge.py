@@ -19,7 +19,7 @@ from scipy.signal import argrelmax
 
 from mflib.tasks import Circle, cues
 
-__all__ = ["Judgement", "Verdict", "historical", "judge", "strict", "wilson"]
+__all__ = ["Judgement", "Verdict", "historical", "judge", "judge_states", "strict", "wilson"]
 
 PERIODS = 100
 """Length of a free run, in periods of its task."""
@@ -234,14 +234,41 @@ def judge(
     >>> judgement.multifunctional
     False
     """
-    from mflib.closed_loop import free_run, warm_up
+    from mflib.closed_loop import warm_up
 
-    names = [task.name for task in tasks]
-    if len(set(names)) != len(names) or not names:
-        raise ValueError(f"tasks: got names {names}, expected one or more, all different")
-    steps = round(PERIODS * max(task.period for task in tasks) / dt)
+    _named(tasks)
     cue = np.concatenate([cues(task, cue_length, dt, cues_per_task) for task in tasks])
-    first = free_run(network, warm_up(network, cue), steps)
+    return judge_states(network, warm_up(network, cue), tasks, dt, seed=seed)
+
+
+def judge_states(
+    network, states, tasks: Sequence[Circle], dt: float, *, seed: int = 0
+) -> Judgement:
+    """Judge what the closed loop does from states in which cues have left the network.
+
+    This is the second half of :func:`judge`, for networks that listen with another time step
+    than the one their loop is run with.
+
+    Parameters
+    ----------
+    network : Network
+    states : array_like, shape (tasks * cues, state_dim)
+        Those of the first task first, as many for each.
+    tasks, dt, seed
+        As for :func:`judge`.
+
+    Returns
+    -------
+    Judgement
+    """
+    from mflib.closed_loop import free_run
+
+    _named(tasks)
+    if len(states) % len(tasks) or not len(states):
+        raise ValueError(f"states: got {len(states)}, expected as many for each of the tasks")
+    cues_per_task = len(states) // len(tasks)
+    steps = round(PERIODS * max(task.period for task in tasks) / dt)
+    first = free_run(network, states, steps)
     outputs, settled = first.outputs.numpy(), first.state.numpy()
     alive = np.all(np.isfinite(settled), axis=1)
     settled[~alive] = 0  # a run that diverged cannot be kicked: it has diverged in the second too
@@ -277,6 +304,12 @@ def wilson(successes: int, trials: int) -> tuple[float, float]:
 
     interval = binomtest(successes, trials).proportion_ci(method="wilson")
     return float(interval.low), float(interval.high)
+
+
+def _named(tasks: Sequence[Circle]) -> None:
+    names = [task.name for task in tasks]
+    if len(set(names)) != len(names) or not names:
+        raise ValueError(f"tasks: got names {names}, expected one or more, all different")
 
 
 def _verdict(checks, measures) -> Verdict:

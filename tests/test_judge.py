@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mflib.judge import Judgement, Verdict, historical, judge, strict, wilson
+from mflib.closed_loop import warm_up
+from mflib.judge import Judgement, Verdict, historical, judge, judge_states, strict, wilson
 from mflib.networks import LSTM, Network
-from mflib.tasks import Circle, seeing_double
+from mflib.tasks import Circle, cues, seeing_double
 
 DT = 0.1
 A, B = seeing_double(x_cen=2.0)
@@ -163,6 +164,15 @@ def test_every_cue_counts():
     assert not Judgement(passing, failing, passing).multifunctional
     assert not Judgement(failing, passing, passing).multifunctional
     assert Judgement(failing, passing, passing).passed("A")
+
+
+def test_states_are_judged_as_their_cues_are():
+    cue = np.concatenate([cues(task, 63, DT, 2) for task in (A, B)])
+    network = LSTM.create(2, 4, seed=1)
+    by_cue = judge(network, (A, B), DT, cues_per_task=2, seed=3)
+    assert judge_states(network, warm_up(network, cue), (A, B), DT, seed=3) == by_cue
+    with pytest.raises(ValueError, match="states: got 3"):
+        judge_states(network, np.zeros((3, 8)), (A, B), DT)
 
 
 def test_tasks_need_names_of_their_own():
