@@ -230,7 +230,8 @@ def shared_units(configuration: SharedUnits) -> dict:
 
 SHARED_UNITS = [
     SharedUnits(units, seed)
+    for seed in range(16)
     for units, seeds in ((8, 16), (16, 16), (32, 16), (64, 8))
-    for seed in range(seeds)
+    if seed < seeds
 ]
 """Sizes and seeds, recorded in ``data/shared_units.jsonl``."""
