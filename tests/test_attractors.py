@@ -288,6 +288,10 @@ def test_a_plane_in_space():
 
 # --- refusals ------------------------------------------------------------------------------
 
+def test_single_numbers_are_separated_by_their_sign():
+    assert separating_direction([[1.0], [2.0]], [[3.0], [5.0]]).tolist() == [-1.0]
+
+
 WELL = system("double_well")
 AT = {"time": 5}
 
