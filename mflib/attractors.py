@@ -623,7 +623,7 @@ def separating_direction(first: np.ndarray, second: np.ndarray) -> np.ndarray:
             )
         if not np.all(np.isfinite(points)):
             raise ValueError(f"{name}: got values that are not finite, expected finite numbers")
-    spread = np.cov(first.T) + np.cov(second.T)
+    spread = np.atleast_2d(np.cov(first.T) + np.cov(second.T))
     spread += SHRINKAGE * np.trace(spread) / len(spread) * np.eye(len(spread))
     direction = np.linalg.solve(spread, first.mean(axis=0) - second.mean(axis=0))
     if not np.any(direction):

@@ -286,6 +286,10 @@ def test_a_plane_in_space():
     np.testing.assert_array_equal(found.labels, 1 - found.labels[::-1, ::-1])
 
 
+def test_single_numbers_are_separated_by_their_sign():
+    assert separating_direction([[1.0], [2.0]], [[3.0], [5.0]]).tolist() == [-1.0]
+
+
 # --- refusals ------------------------------------------------------------------------------
 
 WELL = system("double_well")

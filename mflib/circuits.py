@@ -1,0 +1,472 @@
+r"""Which units a network uses for which task, and what happens without them.
+
+For any :class:`~mflib.networks.Recurrent` network and any tasks. *Activity* is measured on the
+attractors, as it is in animals: by how far a signal moves (:func:`activity`), how much of it is
+shared (:func:`shared`, :func:`overlap`) and how much its level says of the task
+(:func:`selectivity`). *Need* is measured by taking something away (:class:`Lesioned`,
+:func:`lesions`). *Cause* is measured by putting a part of one attractor's state into another's
+(:func:`matched`, :func:`transplant`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from scipy.spatial import cKDTree
+
+from mflib.attractors import separating_direction
+from mflib.closed_loop import free_run, warm_up
+from mflib.judge import judge as judge_all
+from mflib.judge import strict
+from mflib.networks import LSTM, Network, Recurrent
+
+__all__ = [
+    "Activity",
+    "Lesioned",
+    "activity",
+    "arrivals",
+    "decoding",
+    "lesions",
+    "matched",
+    "on_attractors",
+    "overlap",
+    "selectivity",
+    "shared",
+    "signals",
+    "transplant",
+]
+
+
+class Activity(NamedTuple):
+    """What signals do on one attractor; each an array ``(units,)``.
+
+    Attributes
+    ----------
+    mean : numpy.ndarray
+    spread : numpy.ndarray
+        Standard deviation over time.
+    followed : numpy.ndarray
+        Share of the variance that is a linear function of the network's outputs, 0 to 1. On a
+        circular orbit the outputs are the cosine and sine of the phase.
+    """
+
+    mean: np.ndarray
+    spread: np.ndarray
+    followed: np.ndarray
+
+
+def on_attractors(network: Network, cue, settle: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """A stretch of each attractor: hear a cue, run free until settled, then look.
+
+    Parameters
+    ----------
+    network : Network
+    cue : array_like, shape (tasks, time, inputs)
+        A cue for each task.
+    settle, steps : int
+        Steps that pass unseen, and steps that are returned.
+
+    Returns
+    -------
+    states : numpy.ndarray, shape (tasks, steps, state_dim)
+    outputs : numpy.ndarray, shape (tasks, steps, outputs)
+        The readouts of these states.
+    """
+    settled = free_run(network, warm_up(network, cue), settle).state
+    run = free_run(network, settled, steps, states=True)
+    return run.states.numpy(), run.outputs.numpy()
+
+
+def arrivals(
+    network: Network,
+    states,
+    tasks: Sequence,
+    dt: float,
+    *,
+    periods: int = 40,
+    judge: Callable = strict,
+) -> np.ndarray:
+    """Which task a network does when it is left alone in a state.
+
+    Parameters
+    ----------
+    network : Network
+    states : array_like, shape (batch, state_dim)
+    tasks : sequence
+    dt : float
+        Time between samples.
+    periods : int
+        Length of the run, in periods of the slowest task; the judge sees its end.
+    judge : callable
+        :func:`mflib.judge.strict`, or one for other tasks with the same arguments.
+
+    Returns
+    -------
+    numpy.ndarray of int, shape (batch,)
+        The position of the task in ``tasks``, or -1 if it does none of them.
+    """
+    steps = round(periods * max(task.period for task in tasks) / dt)
+    outputs = free_run(network, states, steps).outputs.numpy()
+    done = np.array([[judge(run, task, dt).passed for task in tasks] for run in outputs])
+    return np.where(done.any(axis=1), done.argmax(axis=1), -1)
+
+
+def signals(network: Recurrent, states) -> dict[str, np.ndarray]:
+    """What every unit says and keeps, and its gates, along a run of the closed loop.
+
+    Parameters
+    ----------
+    network : Recurrent
+    states : array_like, shape (steps, state_dim)
+
+    Returns
+    -------
+    dict of str to numpy.ndarray, shape (steps, units)
+        ``"h"``; of an LSTM also ``"c"``, the gates ``"i"``, ``"f"``, ``"o"`` and the candidate
+        ``"g"`` with which the network leaves each state.
+
+    Examples
+    --------
+    >>> network = LSTM.create(inputs=2, units=8)
+    >>> sorted(signals(network, np.zeros((5, 16))))
+    ['c', 'f', 'g', 'h', 'i', 'o']
+    """
+    state = _states("states", states, network)
+    units = network.units
+    found = {"h": state[:, :units]}
+    if isinstance(network, LSTM):
+        h, c = found["h"], state[:, units : 2 * units]
+        sums = network.readout(state) @ network.kernel + h @ network.recurrent_kernel
+        a_i, a_f, a_g, a_o = tf.split(sums + network.bias, 4, axis=1)
+        if network.peepholes is not None:
+            p_i, p_f, p_o = tf.unstack(network.peepholes)
+            a_i, a_f = a_i + p_i * c, a_f + p_f * c
+            a_o += p_o * network.closed_step(state)[:, units : 2 * units]
+        found |= {"c": c, "i": tf.sigmoid(a_i), "f": tf.sigmoid(a_f)}
+        found |= {"g": tf.tanh(a_g), "o": tf.sigmoid(a_o)}
+    return {name: signal.numpy() for name, signal in found.items()}
+
+
+def activity(signal, outputs) -> Activity:
+    """Level, spread and agreement with the outputs, of each column of a signal.
+
+    Parameters
+    ----------
+    signal : array_like, shape (steps, units)
+    outputs : array_like, shape (steps, outputs)
+        Of the same run.
+
+    Raises
+    ------
+    ValueError
+        If they do not fit each other.
+    """
+    signal, outputs = np.asarray(signal, dtype=float), np.asarray(outputs, dtype=float)
+    if signal.ndim != 2 or outputs.ndim != 2 or len(signal) != len(outputs):
+        raise ValueError(
+            f"signal, outputs: got shapes {signal.shape} and {outputs.shape}, expected "
+            "(steps, units) and (steps, outputs)"
+        )
+    mean, spread = signal.mean(axis=0), signal.std(axis=0)
+    regressors = outputs - outputs.mean(axis=0)
+    solution = np.linalg.lstsq(regressors, signal - mean, rcond=None)[0]
+    explained = np.std(regressors @ solution, axis=0)
+    moving = spread > 0
+    return Activity(mean, spread, np.divide(explained, spread, where=moving, out=0 * spread) ** 2)
+
+
+def shared(first, second, thresholds) -> np.ndarray:
+    """Of the units active in the first task, the share that is active in the second.
+
+    Parameters
+    ----------
+    first, second : array_like, shape (units,)
+        How far each unit moves in either task.
+    thresholds : array_like, shape (count,)
+        A unit is active if it moves further than this.
+
+    Returns
+    -------
+    numpy.ndarray, shape (count,)
+        NaN where no unit is active in the first task.
+
+    Examples
+    --------
+    >>> shared([3, 2, 1], [3, 1, 0], thresholds=[0.5, 1.5, 2.5])
+    array([0.66666667, 0.5       , 1.        ])
+    """
+    first, second = _spreads(first, second)
+    levels = np.asarray(thresholds, dtype=float)[:, None]
+    active = np.sum(first > levels, axis=1)
+    both = np.sum((first > levels) & (second > levels), axis=1)
+    return np.divide(both, active, where=active > 0, out=np.full(len(levels), np.nan))
+
+
+def overlap(first, second) -> float:
+    r"""The shared fraction without a threshold: :math:`\sum_j \min(a_j, b_j) / \sum_j a_j`.
+
+    Both sums are integrals over all thresholds: :math:`\min(a_j, b_j)` is the range of thresholds
+    at which unit j is active in both tasks, :math:`a_j` that at which it is in the first.
+
+    Parameters
+    ----------
+    first, second : array_like, shape (units,)
+        How far each unit moves in either task.
+
+    Examples
+    --------
+    >>> overlap([3, 2, 1], [3, 1, 0])
+    0.6666666666666666
+    """
+    first, second = _spreads(first, second)
+    if not first.sum() > 0:
+        raise ValueError("first: got units that do not move, expected one that does")
+    return float(np.minimum(first, second).sum() / first.sum())
+
+
+def selectivity(*tasks) -> np.ndarray:
+    r"""How much of a signal's variance is its level's differing between tasks, from 0 to 1.
+
+    The correlation ratio :math:`\eta^2`: variance of the tasks' means over the variance of all
+    values together, every task with the same weight. 0 is a unit whose mean says nothing of the
+    task; 1 a unit that says nothing else. NaN is a signal that never changes.
+
+    Parameters
+    ----------
+    *tasks : array_like, shape (steps, units)
+        The signal on each task's attractor; two or more.
+
+    Examples
+    --------
+    >>> selectivity([[0.0, 1.0], [2.0, 1.0]], [[0.0, 5.0], [2.0, 5.0]])
+    array([0., 1.])
+    """
+    arrays = [np.asarray(task, dtype=float) for task in tasks]
+    if len(arrays) < 2 or any(a.ndim != 2 or a.shape[1:] != arrays[0].shape[1:] for a in arrays):
+        raise ValueError(
+            f"tasks: got shapes {[a.shape for a in arrays]}, expected two or more of (steps, units)"
+        )
+    between = np.var([task.mean(axis=0) for task in arrays], axis=0)
+    within = np.mean([task.var(axis=0) for task in arrays], axis=0)
+    total = between + within
+    return np.divide(between, total, where=total > 0, out=np.full(len(total), np.nan))
+
+
+class Lesioned(Network):
+    r"""A network that hears some of its units less, or not at all.
+
+    Wherever ``h`` is read, by the recurrent weights and by the readout, it is replaced by
+
+    .. math:: k \odot h + (1 - k) \odot l
+
+    with what is kept, ``keep``, and a level ``l`` that takes the place of the rest. A unit speaks
+    to others through ``h`` alone, so ``keep`` 0 removes it with its ``c`` and its gates.
+
+    Attributes
+    ----------
+    network : Recurrent
+    keep : tf.Tensor, shape (rows, units)
+        0 for a unit that is removed, 1 for one that is whole. A row for each member of the
+        batch makes each another patient; fewer rows are repeated.
+    level : tf.Tensor, shape (units,)
+        0, or for instance a unit's mean.
+    """
+
+    network: Network
+    keep: tf.Tensor
+    level: tf.Tensor
+
+    inputs = property(lambda self: self.network.inputs)
+    outputs = property(lambda self: self.network.outputs)
+    units = property(lambda self: self.network.units)
+    state_dim = property(lambda self: self.network.state_dim)
+    dtype = property(lambda self: self.network.dtype)
+
+    def initial_state(self, batch: int) -> tf.Tensor:
+        """The network's own."""
+        return self.network.initial_state(batch)
+
+    def heard(self, state: tf.Tensor) -> tf.Tensor:
+        """The state as the lesioned network reads it."""
+        h, rest = tf.split(state, [self.units, self.state_dim - self.units], axis=1)
+        h = tf.reshape(h, (-1, *self.keep.shape))
+        h = tf.reshape(self.keep * h + (1 - self.keep) * self.level, (-1, self.units))
+        return tf.concat([h, rest], axis=1)
+
+    def step(self, state: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
+        """The network's own, from what is heard of the state."""
+        return self.network.step(self.heard(state), u)
+
+    def readout(self, state: tf.Tensor) -> tf.Tensor:
+        """The network's own, of what is heard of the state."""
+        return self.network.readout(self.heard(state))
+
+    def closed_step(self, state: tf.Tensor) -> tf.Tensor:
+        """The network's own, from what is heard of the state."""
+        return self.network.closed_step(self.heard(state))
+
+
+def lesions(
+    network: Recurrent,
+    tasks: Sequence,
+    dt: float,
+    keep,
+    level=None,
+    *,
+    cues_per_task: int = 8,
+    judge: Callable = judge_all,
+    **options,
+) -> np.ndarray:
+    """Which tasks survive which lesions: each lesion before the judge, all in one run.
+
+    Parameters
+    ----------
+    network : Recurrent
+    tasks : sequence
+        As the judge takes them.
+    dt : float
+        Time between samples.
+    keep : array_like, shape (lesions, units)
+        What is kept of each unit: ``1 - np.eye(units)`` removes every unit in turn.
+    level : array_like, shape (units,), optional
+        What takes the place of the rest; 0 by default.
+    cues_per_task : int
+        For each lesion. All of them must succeed, and again after the kick.
+    judge : callable
+        :func:`mflib.judge.judge`, or one for other tasks with the same arguments, whose result
+        has the same ``strict`` and ``recovered``.
+    **options
+        Of the judge.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (lesions, tasks)
+
+    Examples
+    --------
+    >>> from mflib.tasks import seeing_double
+    >>> network = LSTM.create(inputs=2, units=4)
+    >>> lesions(network, seeing_double(), 0.1, 1 - np.eye(4)).any()
+    np.False_
+    """
+    keep = np.asarray(keep, dtype=float)
+    if keep.ndim != 2 or keep.shape[1] != network.units or not len(keep):
+        raise ValueError(f"keep: got shape {keep.shape}, expected (lesions, {network.units})")
+    level = np.zeros(network.units) if level is None else np.asarray(level, dtype=float)
+    if level.shape != (network.units,):
+        raise ValueError(f"level: got shape {level.shape}, expected {(network.units,)}")
+    # the judge's cues go round the orbit; they are dealt out to the lesions like cards
+    rows = np.tile(keep, (len(tasks) * cues_per_task, 1))
+    patients = Lesioned(network, tf.cast(rows, network.dtype), tf.cast(level, network.dtype))
+    count = len(keep)
+    found = judge(patients, tasks, dt, cues_per_task=cues_per_task * count, **options)
+
+    def survives(lesion, name):
+        verdicts = found.strict[name][lesion::count] + found.recovered[name][lesion::count]
+        return all(verdict.passed for verdict in verdicts)
+
+    return np.array([[survives(k, task.name) for task in tasks] for k in range(count)])
+
+
+def decoding(first, second, first_fold, second_fold) -> float:
+    """How well a linear rule tells two attractors apart where it was not fitted.
+
+    Fisher's discriminant with its threshold halfway between the means, fitted to all folds but
+    one and tested on that one.
+
+    Parameters
+    ----------
+    first, second : array_like, shape (steps, dim)
+        Signals on the two attractors.
+    first_fold, second_fold : array_like of int, shape (steps,)
+        The part of its orbit that each sample belongs to.
+
+    Returns
+    -------
+    float
+        Share of right answers, both attractors with the same weight; a coin has 0.5.
+    """
+    first, second = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
+    first_fold, second_fold = np.asarray(first_fold), np.asarray(second_fold)
+    right = []
+    for fold in np.intersect1d(first_fold, second_fold):
+        fit = first[first_fold != fold], second[second_fold != fold]
+        direction = separating_direction(*fit)
+        threshold = np.mean([part.mean(axis=0) @ direction for part in fit])
+        right.append(np.mean(first[first_fold == fold] @ direction > threshold))
+        right.append(np.mean(second[second_fold == fold] @ direction < threshold))
+    if not right:
+        raise ValueError("first_fold, second_fold: got no fold in common, expected at least two")
+    return float(np.mean(right))
+
+
+def matched(first, second, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Moments of two runs at which their outputs agree.
+
+    Parameters
+    ----------
+    first, second : array_like, shape (steps, outputs)
+        Outputs of two runs.
+    count : int
+        How many moments of the first, evenly spread over it.
+
+    Returns
+    -------
+    at_first, at_second : numpy.ndarray of int, shape (count,)
+        For each moment of the first run the one of the second with the nearest output.
+    """
+    first, second = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
+    if not 1 <= count <= len(first):
+        raise ValueError(f"count: got {count}, expected between 1 and the {len(first)} steps")
+    moments = np.linspace(0, len(first), count, endpoint=False).astype(int)
+    return moments, cKDTree(second).query(first[moments])[1]
+
+
+def transplant(receiver, donor, basis) -> np.ndarray:
+    r"""Replace a part of each state by the same part of another: :math:`s + P(s' - s)`.
+
+    Parameters
+    ----------
+    receiver, donor : array_like, shape (batch, state_dim)
+    basis : array_like, shape (rank, state_dim)
+        Spans the part; rows of the identity are single numbers of the state.
+
+    Returns
+    -------
+    numpy.ndarray, shape (batch, state_dim)
+
+    Examples
+    --------
+    >>> transplant([[1.0, 2.0]], [[5.0, 6.0]], basis=[[0.0, 1.0]])
+    array([[1., 6.]])
+    """
+    receiver, donor = np.asarray(receiver, dtype=float), np.asarray(donor, dtype=float)
+    basis = np.atleast_2d(np.asarray(basis, dtype=float))
+    if receiver.shape != donor.shape or basis.shape[1:] != receiver.shape[1:]:
+        raise ValueError(
+            f"receiver, donor, basis: got shapes {receiver.shape}, {donor.shape} and "
+            f"{basis.shape}, expected two of (batch, state_dim) and (rank, state_dim)"
+        )
+    return receiver + (donor - receiver) @ np.linalg.pinv(basis) @ basis
+
+
+def _spreads(first, second) -> tuple[np.ndarray, np.ndarray]:
+    first, second = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
+    if first.ndim != 1 or first.shape != second.shape or min(first.min(), second.min()) < 0:
+        raise ValueError(
+            f"first, second: got shapes {first.shape} and {second.shape}, expected a spread, at "
+            "least 0, for each unit"
+        )
+    return first, second
+
+
+def _states(name, states, network) -> tf.Tensor:
+    state = tf.cast(np.asarray(states), network.dtype)
+    if state.ndim != 2 or state.shape[1] != network.state_dim:
+        raise ValueError(
+            f"{name}: got shape {tuple(state.shape)}, expected (steps, {network.state_dim})"
+        )
+    return state
