@@ -635,11 +635,11 @@ def ensemble(
 def _runge_kutta(equations, t, x, dt):
     """One step from ``x``, of shape (dim, members), and the four points it looks at."""
     half = dt / 2
-    k = np.stack(equations(t, x))
+    k = np.array(equations(t, x))
     total, at = k, [x]
     for fraction, weight in ((half, 2), (half, 2), (dt, 1)):
         at.append(x + fraction * k)
-        k = np.stack(equations(t + fraction, at[-1]))
+        k = np.array(equations(t + fraction, at[-1]))
         total = total + weight * k
     return x + dt / 6 * total, at
 
