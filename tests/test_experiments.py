@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mflib import experiments, training
-from mflib.experiments import (
+from mflib.experiments import learning_chaos, recorded
+from mflib.experiments.learning_chaos import Model
+from mflib.experiments.training import (
     RUNS,
     STEPS,
     TRAININGS,
     LorenzTraining,
-    Model,
     lorenz,
     lorenz_judged,
-    trained_model,
 )
 from mflib.networks import LSTM, IncrementLSTM, cast, replace
+from mflib.training import Protocol
 
 
 def test_every_way_of_training_is_a_valid_protocol_with_five_seeds():
@@ -70,16 +70,16 @@ def test_data_are_of_the_published_size_and_runs_are_apart():
 
 def test_a_model_is_trained_once_and_kept(tmp_path, monkeypatch):
     """A file that is there is read, and is that model's or refused."""
-    few = training.Protocol(steps=20, window=20, burn_in=5)
-    monkeypatch.setattr(experiments, "FIRST", few)
+    few = Protocol(steps=20, window=20, burn_in=5)
+    monkeypatch.setattr(learning_chaos, "FIRST", few)
     model = Model("lorenz", 0.01, units=2, samples=300, iterations=2)
-    first = trained_model(model, tmp_path)
+    first = recorded(model, tmp_path)
     (file,) = tmp_path.iterdir()
-    monkeypatch.setattr(experiments, "learn_system", None)  # would fail if it were called
-    np.testing.assert_array_equal(first.kernel, trained_model(model, tmp_path).kernel)
+    monkeypatch.setattr(Model, "trained", None)  # would fail if it were called
+    np.testing.assert_array_equal(first.kernel, recorded(model, tmp_path).kernel)
     assert first.dtype.name == "float64"
 
     other = dataclasses.replace(model, dt=0.02)
     with pytest.raises(ValueError, match=r"folder: .* holds"):
-        trained_model(other, tmp_path)
+        recorded(other, tmp_path)
     assert file.name == "lorenz_2_2_0.npz"

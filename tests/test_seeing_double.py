@@ -3,9 +3,16 @@
 import numpy as np
 import pytest
 
-from mflib import experiments
 from mflib.closed_loop import warm_up
-from mflib.experiments import RANDOM, RESERVOIRS, SEEING_DOUBLE, SeeingDouble, sees_double
+from mflib.experiments import seeing_double as experiment
+from mflib.experiments.reservoir_computers import RESERVOIRS
+from mflib.experiments.seeing_double import (
+    LEARNERS,
+    RANDOM,
+    SEEING_DOUBLE,
+    SeeingDouble,
+    sees_double,
+)
 from mflib.judge import judge
 from mflib.tasks import cues, seeing_double
 from mflib.training import Protocol
@@ -18,12 +25,12 @@ def test_every_configuration_is_there_once(grid):
 
 def test_every_kind_has_its_recipe():
     for one in SEEING_DOUBLE:
-        assert one.kind in experiments.LEARNERS or (one.kind, one.units) in RANDOM
+        assert one.kind in LEARNERS or (one.kind, one.units) in RANDOM
 
 
-@pytest.mark.parametrize("kind", experiments.LEARNERS)
+@pytest.mark.parametrize("kind", LEARNERS)
 def test_a_learner_is_judged_like_any_network(monkeypatch, kind):
-    monkeypatch.setattr(experiments, "LESSON", Protocol(steps=20, batch=4, window=20, burn_in=5))
+    monkeypatch.setattr(experiment, "LESSON", Protocol(steps=20, batch=4, window=20, burn_in=5))
     one = SeeingDouble(kind=kind, units=3, x_cen=1.0, seed=7)
     result = sees_double(one)
     judgement = judge(one.trained(), seeing_double(1.0), 0.1, seed=7)

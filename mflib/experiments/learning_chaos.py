@@ -1,0 +1,80 @@
+"""LSTMs that become a chaotic system."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+
+from mflib.experiments import learned
+from mflib.networks import IncrementLSTM
+from mflib.systems import system, trajectory
+from mflib.training import Protocol, Refinement
+
+__all__ = ["FIRST", "MODELS", "THEN", "Model"]
+
+FIRST = Protocol(
+    steps=4000, batch=32, window=60, burn_in=10, learning_rate=1e-2, noise=(3e-3, 1e-6)
+)
+THEN = Refinement(iterations=400, window=60, burn_in=20)
+"""How models are trained: Adam finds a stable closed loop, the refinement makes it exact."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """An LSTM of increments that is to become a chaotic system.
+
+    Attributes
+    ----------
+    system : str
+        Name in :func:`mflib.systems.names`.
+    dt : float
+        Time between samples.
+    units : int
+        30 have 4,173 parameters for a system of three coordinates.
+    seed : int
+        Of weights, windows and noise.
+    samples : int
+        Of the one orbit it learns from.
+    iterations : int
+        Of the refinement.
+    """
+
+    system: str
+    dt: float
+    units: int = 30
+    seed: int = 0
+    samples: int = 20_000
+    iterations: int = THEN.iterations
+
+    def data(self) -> np.ndarray:
+        """The orbit, on the attractor, shape ``(samples, dim)``."""
+        known = system(self.system)
+        return trajectory(known, self.samples, self.dt, transient=known.transient)
+
+    def untrained(self) -> IncrementLSTM:
+        """The network before it is trained."""
+        dim = system(self.system).dim
+        return IncrementLSTM.create(inputs=dim, units=self.units, seed=self.seed)
+
+    @property
+    def name(self) -> str:
+        """Of its file."""
+        return f"{self.system}_{self.units}_{self.iterations}_{self.seed}"
+
+    def trained(self, *, progress: bool = True) -> IncrementLSTM:
+        """The network after training, minutes of work: in double precision, in system's units."""
+        refinement = dataclasses.replace(THEN, iterations=self.iterations)
+        data = [self.data()]
+        return learned(self.untrained(), data, FIRST, refinement, seed=self.seed, progress=progress)
+
+
+MODELS = [
+    *(Model("lorenz", 0.01, seed=seed) for seed in range(3)),
+    Model("lorenz", 0.01, units=64),
+    Model("lorenz", 0.01, units=64, iterations=1600),
+    Model("halvorsen", 0.02),
+    Model("rossler", 0.1),
+]
+"""The models of the chapter on learning chaos, recorded in ``data/``."""
