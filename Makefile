@@ -6,6 +6,7 @@
 
 SCALE ?= quick
 CHAPTER ?=
+SCHEDULER ?=
 
 VENV := .venv
 RUN := PYTHONNOUSERSITE=1 TF_CPP_MIN_LOG_LEVEL=3 $(VENV)/bin/python
@@ -18,7 +19,7 @@ CANDIDATES := python3 python3.13 python3.12 python3.11
 PYTHON ?= $(shell for p in $(CANDIDATES); do $$p -c '$(SUITABLE)' 2>/dev/null && echo $$p && break; done)
 
 help: ## show this list
-	@echo "make <target> [SCALE=quick|full] [CHAPTER=name] [PYTHON=python3.x]"
+	@echo "make <target> [SCALE=quick|full] [CHAPTER=name] [SCHEDULER=tcp://...] [PYTHON=python3.x]"
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 book: $(INSTALLED) ## run every chapter once and render the book to _build/html/index.html
@@ -34,6 +35,7 @@ lab: $(INSTALLED) ## open the chapters in JupyterLab
 	@$(RUN) -m jupyter lab chapters
 
 full: SCALE := full
+full: export MFLIB_SCHEDULER := $(SCHEDULER)
 full: book ## run every chapter at scale full (hours; may be interrupted and resumed)
 
 bench: $(INSTALLED) ## compare speed with other libraries, side by side

@@ -9,7 +9,15 @@ from unittest.mock import patch
 
 from benchmarks.timing import Result, run, table, write
 
-BENCHMARKS = ("free_run", "training", "wide_training", "systems", "reservoirs", "exponents")
+BENCHMARKS = (
+    "free_run",
+    "training",
+    "wide_training",
+    "systems",
+    "reservoirs",
+    "exponents",
+    "sweeps",
+)
 ONE_THREAD = ("training", "reservoirs", "exponents")
 """Where one thread is the fastest for TensorFlow and NumPy; PyTorch takes all it likes."""
 

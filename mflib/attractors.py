@@ -6,14 +6,14 @@ attractor it is on; basins of attraction.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from mflib.judge import wilson
-from mflib.metrics import _points, sliced_wasserstein
+from mflib.metrics import _points, sliced_quantiles
 from mflib.systems import System, _count, _one_system, _step, ensemble
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "destinations",
     "fixed_points",
     "identify",
+    "identify_all",
     "separating_direction",
 ]
 
@@ -323,6 +324,24 @@ def identify(
     >>> identify(b.trajectory(300, 0.1, phase=1), templates, dt=0.1).name
     'B'
     """
+    return identify_all([points], templates, dt=dt, reject=reject)[0]
+
+
+def identify_all(
+    runs: Sequence, templates: Mapping, *, dt: float | None = None, reject: float = REJECT
+) -> list[Identity]:
+    """As :func:`identify`, for many trajectories.
+
+    Parameters
+    ----------
+    runs : sequence of array_like, each of shape (steps, dim)
+    templates, dt, reject
+        As there.
+
+    Returns
+    -------
+    list of Identity
+    """
     if not templates:
         raise ValueError("templates: got none, expected one or more")
     templates = {str(name): np.asarray(cloud, dtype=float) for name, cloud in templates.items()}
@@ -330,27 +349,34 @@ def identify(
     least = 1 if dt is None else 3
     for name, cloud in templates.items():
         templates[name] = _points(f"templates[{name!r}]", cloud, dim=dim, least=least)
-    points = np.asarray(points, dtype=float)
-    if not np.all(np.isfinite(points)):
-        return Identity(None, dict.fromkeys(templates, np.inf))
-    points = _points("points", points, dim=dim, least=least)
     size = _size(np.concatenate(list(templates.values())))
-    if dt is not None:
-        if not (np.isfinite(dt) and dt > 0):
-            raise ValueError(f"dt: got {dt}, expected a positive time")
-        velocities = np.concatenate([np.gradient(c, dt, axis=0) for c in templates.values()])
-        factor = size / max(_size(velocities), 1e-300)
+    moving = _with_velocities(templates, size, dt)
+    known = {name: sliced_quantiles(moving(cloud)) for name, cloud in templates.items()}
 
-        def moving(cloud):
-            return np.hstack([cloud, factor * np.gradient(cloud, dt, axis=0)])
+    def one(points):
+        points = np.asarray(points, dtype=float)
+        if not np.all(np.isfinite(points)):
+            return Identity(None, dict.fromkeys(templates, np.inf))
+        found = sliced_quantiles(moving(_points("points", points, dim=dim, least=least)))
+        distances = {
+            name: float(np.mean(np.abs(found - template))) / size
+            for name, template in known.items()
+        }
+        nearest = min(distances, key=distances.get)
+        return Identity(nearest if distances[nearest] <= reject else None, distances)
 
-        templates = {name: moving(cloud) for name, cloud in templates.items()}
-        points = moving(points)
-    distances = {
-        name: sliced_wasserstein(points, cloud) / size for name, cloud in templates.items()
-    }
-    nearest = min(distances, key=distances.get)
-    return Identity(nearest if distances[nearest] <= reject else None, distances)
+    return [one(points) for points in runs]
+
+
+def _with_velocities(templates, size, dt):
+    """What appends to every point its velocity, in a unit in which it counts as much."""
+    if dt is None:
+        return lambda cloud: cloud
+    if not (np.isfinite(dt) and dt > 0):
+        raise ValueError(f"dt: got {dt}, expected a positive time")
+    velocities = np.concatenate([np.gradient(c, dt, axis=0) for c in templates.values()])
+    factor = size / max(_size(velocities), 1e-300)
+    return lambda cloud: np.hstack([cloud, factor * np.gradient(cloud, dt, axis=0)])
 
 
 def _size(points):

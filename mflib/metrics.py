@@ -27,6 +27,7 @@ __all__ = [
     "return_map",
     "return_map_distance",
     "sampling_floor",
+    "sliced_quantiles",
     "sliced_wasserstein",
     "spectral_distance",
     "state_space_divergence",
@@ -270,11 +271,29 @@ def sliced_wasserstein(
     first, second = _points("first", first), _points("second", second)
     _points("second", second, dim=first.shape[1])
     directions, quantiles = _count("directions", directions), _count("quantiles", quantiles)
-    axes = np.random.default_rng(seed).normal(size=(directions, first.shape[1]))
-    axes /= np.linalg.norm(axes, axis=1, keepdims=True)
-    levels = (np.arange(quantiles) + 0.5) / quantiles
-    a, b = (_quantiles(axes @ points.T, levels) for points in (first, second))
+    a, b = (sliced_quantiles(x, directions, quantiles, seed) for x in (first, second))
     return float(np.mean(np.abs(a - b)))
+
+
+def sliced_quantiles(points, directions: int = 200, quantiles: int = 1000, seed: int = 0):
+    """Quantiles of a cloud's projections; two clouds' differ by their sliced distance.
+
+    For one cloud among many: the mean of ``abs(a - b)`` is :func:`sliced_wasserstein`.
+
+    Parameters
+    ----------
+    points : array_like, shape (points, dim)
+    directions, quantiles, seed : int
+        As there.
+
+    Returns
+    -------
+    numpy.ndarray, shape (directions, quantiles)
+    """
+    points = _points("points", points)
+    axes = np.random.default_rng(seed).normal(size=(directions, points.shape[1]))
+    axes /= np.linalg.norm(axes, axis=1, keepdims=True)
+    return _quantiles(axes @ points.T, (np.arange(quantiles) + 0.5) / quantiles)
 
 
 def _quantiles(values, levels):

@@ -49,7 +49,8 @@ def sweep(
     path : path-like
         The table; continued if it exists.
     scheduler : str, optional
-        Address of a Dask scheduler, ``"tcp://..."``. By default processes of this machine.
+        Address of a Dask scheduler, ``"tcp://..."``. By default that in the environment variable
+        ``MFLIB_SCHEDULER`` or, if there is none, processes of this machine.
     workers : int, optional
         How many processes on this machine; by default one for each processor.
     progress : bool
@@ -86,6 +87,7 @@ def sweep(
         disable=not progress,
     )
     with bar:
+        scheduler = scheduler or os.environ.get("MFLIB_SCHEDULER")
         for point in _run(experiment, list(missing.values()), scheduler, workers):
             _append(path, point)
             done[_key(point["configuration"])] = point

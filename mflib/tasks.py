@@ -7,14 +7,23 @@ says which task is meant.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Circle", "cues", "seeing_double", "standardisation"]
+from mflib.systems import System, ensemble, system
+
+__all__ = ["Attractor", "Circle", "cues", "seeing_double", "standardisation"]
 
 ORIGIN = (0.0, 0.0)
+SEGMENTS, SEGMENT = 20, 1000
+"""Of what a network learns an attractor from: orbits, and samples in each."""
+SUBSTEPS = 5
+"""Steps of the integrator in a sample."""
+APART = 200
+"""Samples after which orbits that began side by side are independent."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +71,97 @@ class Circle:
     def starts(self, count: int) -> np.ndarray:
         """``count`` phases, evenly spread over the orbit, at which a cue can begin."""
         return 2 * np.pi * np.arange(count) / count
+
+
+@dataclass(frozen=True)
+class Attractor:
+    """The attractor of a known flow, brought to unit size and put in its place.
+
+    Every coordinate has mean ``centre`` and standard deviation 1, over what there is to learn
+    from. Orbits are integrated by the classical Runge–Kutta method with five steps a sample.
+
+    Parameters
+    ----------
+    system : str
+        Name in :func:`mflib.systems.names`.
+    dt : float
+        Time between samples, in the system's units.
+    parameters : tuple of (str, float)
+        Of the system, where they are not the usual ones.
+    centre : tuple of float
+        One number for each coordinate; by default the origin.
+    mirrored : bool
+        Whether the sign of every coordinate is changed: another attractor, just as chaotic.
+
+    Examples
+    --------
+    >>> task = Attractor("lorenz", dt=0.02, centre=(1.0, 0.0, 0.0))
+    >>> task.data().shape, task.data().mean(axis=(0, 1)).round(6) + 0.0
+    ((20, 1000, 3), array([1., 0., 0.]))
+    """
+
+    system: str
+    dt: float
+    parameters: tuple[tuple[str, float], ...] = ()
+    centre: tuple[float, ...] = (0.0, 0.0, 0.0)
+    mirrored: bool = False
+
+    def __post_init__(self):
+        if not (np.isfinite(self.dt) and self.dt > 0):
+            raise ValueError(f"dt: got {self.dt}, expected a positive time")
+        if len(self.centre) != self.flow.dim or not np.all(np.isfinite(self.centre)):
+            raise ValueError(f"centre: got {self.centre}, expected {self.flow.dim} finite numbers")
+
+    @property
+    def name(self) -> str:
+        """Names the task in verdicts and figures."""
+        return f"mirrored {self.system}" if self.mirrored else self.system
+
+    @property
+    def flow(self) -> System:
+        """The system in its own units."""
+        return system(self.system, **dict(self.parameters))
+
+    def data(self) -> np.ndarray:
+        """What there is to learn from: independent orbits, shape ``(20, 1000, dim)``."""
+        return self._placed(_orbits(self.system, self.dt, self.parameters))
+
+    def orbits(self, count: int, steps: int, seed: int = 0) -> np.ndarray:
+        """More independent orbits on the attractor.
+
+        Parameters
+        ----------
+        count, steps : int
+        seed : int
+            Of where they start.
+
+        Returns
+        -------
+        numpy.ndarray, shape (count, steps, dim)
+        """
+        points = np.concatenate(_orbits(self.system, self.dt, self.parameters))
+        rng = np.random.default_rng(seed)
+        start = points[rng.integers(len(points), size=count)]
+        start = start + 1e-2 * points.std(axis=0) * rng.normal(size=start.shape)
+        return self._placed(_sampled(self.flow, start, self.dt, steps))
+
+    def _placed(self, points):
+        known = _orbits(self.system, self.dt, self.parameters)
+        unit = (points - known.mean(axis=(0, 1))) / known.std(axis=(0, 1))
+        return np.asarray(self.centre) + (-unit if self.mirrored else unit)
+
+
+@functools.cache
+def _orbits(name, dt, parameters):
+    flow = system(name, **dict(parameters))
+    start = flow.initial + 1e-3 * np.random.default_rng(0).normal(size=(SEGMENTS, flow.dim))
+    settled = ensemble(flow, start, round(flow.transient / flow.dt)).points[:, -1]
+    return _sampled(flow, settled, dt, SEGMENT)
+
+
+def _sampled(flow, start, dt, steps):
+    total = SUBSTEPS * (APART + steps - 1)
+    return ensemble(flow, start, total, dt / SUBSTEPS, keep=steps, every=SUBSTEPS).points
 
 
 def seeing_double(x_cen: float = 0.0, radius: float = 5.0) -> tuple[Circle, Circle]:

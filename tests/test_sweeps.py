@@ -42,6 +42,11 @@ def deadly(point):
     return {"twice": 2 * point.x}
 
 
+def where(point):
+    """The process that did it."""
+    return {"process": os.getpid()}
+
+
 def test_a_sweep_gives_rows_in_order_and_a_table_that_can_be_read(tmp_path):
     path = tmp_path / "table.jsonl"
     points = [Point(x, name) for name in "ba" for x in (3.0, 1.0)]
@@ -89,6 +94,20 @@ def test_a_worker_that_is_killed_loses_nothing(tmp_path):
     assert (tmp_path / "killed_3").exists()
     assert [row["twice"] for row in rows] == [0, 2, 4, 6, 8, 10]
     assert len(read(tmp_path / "table.jsonl")) == 6
+
+
+def test_a_scheduler_is_found_by_its_address(tmp_path, monkeypatch):
+    """A cluster that is there already does the work, and is left alone afterwards."""
+    from distributed import Client, LocalCluster
+
+    points = [Point(x) for x in range(3)]
+    local = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
+    with LocalCluster(host="127.0.0.1", **local) as cluster:
+        monkeypatch.setenv("MFLIB_SCHEDULER", cluster.scheduler_address)
+        rows = sweep(where, points, tmp_path / "table.jsonl", progress=False)
+        with Client(cluster) as client:
+            (worker,) = client.run(os.getpid).values()
+    assert {row["process"] for row in rows} == {worker}
 
 
 RUN = """
