@@ -1,23 +1,42 @@
-"""Several chaotic attractors in one LSTM: worlds apart that share all weights."""
+"""Several chaotic attractors in one LSTM: worlds that share all weights, and one place."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
 from mflib.attractors import identify_all
 from mflib.closed_loop import free_run, warm_up
 from mflib.experiments import learned
-from mflib.networks import LSTM, Recurrent, cast
+from mflib.networks import LSTM, Network
 from mflib.tasks import Attractor
 from mflib.training import Protocol, Refinement, train
 
-__all__ = ["PERIOD", "WORLDS", "Worlds", "destinations", "templates", "worlds"]
+__all__ = [
+    "PAIRS",
+    "PERIOD",
+    "TWO_WORLDS",
+    "WORLDS",
+    "Worlds",
+    "destinations",
+    "templates",
+    "worlds",
+]
 
 PERIOD = 40
 """Samples in a turn, about, of every world."""
+TURNS, LOOKED_AT = 400, 50
+"""Length of a free run, and how many of its last turns say where it has ended."""
+LONG_CUE = 10
+"""Turns."""
+RUNS = 16
+"""Cues of each world."""
+
 WORLDS = {
     world.name: world
     for world in (
@@ -41,7 +60,7 @@ class Worlds:
     Attributes
     ----------
     names : str
-        Of the worlds, with spaces between.
+        Keys of ``WORLDS`` with spaces between.
     distance : float
         Between the centres of neighbours along the first coordinate, in standard deviations.
     units : int
@@ -52,7 +71,7 @@ class Worlds:
     last_noise : float
         On the inputs at the end of training, in units of the data's scale.
     iterations : int
-        Of the refinement.
+        Of the refinement, on inputs with as much noise; none by default.
     """
 
     names: str
@@ -66,79 +85,91 @@ class Worlds:
     @property
     def name(self) -> str:
         """Of the network's file."""
-        worlds = self.names.split()
-        which = "_".join(worlds) if len(worlds) < 3 else f"{len(worlds)}_worlds"
-        return f"{which}_{self.distance:g}_{self.units}_{self.seed}"
+        return f"{'_'.join(self.names.split())}_{self.distance:g}_{self.units}_{self.seed}"
 
     def tasks(self) -> list[Attractor]:
         """The worlds, in their places."""
-        import dataclasses
-
         found = [WORLDS[name] for name in self.names.split()]
-        first = -self.distance * (len(found) - 1) / 2
+        places = self.distance * (np.arange(len(found)) - (len(found) - 1) / 2)
         return [
-            dataclasses.replace(world, centre=(first + k * self.distance, 0.0, 0.0))
-            for k, world in enumerate(found)
+            dataclasses.replace(world, centre=(float(place), 0.0, 0.0))
+            for world, place in zip(found, places, strict=True)
         ]
-
-    def data(self) -> list[np.ndarray]:
-        """Orbits to learn from, neighbours from different worlds."""
-        return [
-            orbit for orbits in zip(*(task.data() for task in self.tasks())) for orbit in orbits
-        ]
-
-    def untrained(self) -> LSTM:
-        """The network before it is trained."""
-        return LSTM.create(inputs=3, units=self.units, seed=self.seed)
-
-    def protocol(self) -> Protocol:
-        return Protocol(
-            steps=self.steps,
-            window=60,
-            burn_in=10,
-            learning_rate=1e-2,
-            noise=(0.1, self.last_noise),
-        )
 
     def trained(self, *, progress: bool = True) -> LSTM:
         """The network after training."""
+        orbits = [task.data() for task in self.tasks()]
+        # neighbours in the list are of different worlds, so every step of Adam sees all of them
+        data = [orbit for together in zip(*orbits, strict=True) for orbit in together]
+        network = LSTM.create(inputs=3, units=self.units, seed=self.seed)
         options = {"seed": self.seed, "progress": progress}
-        if self.iterations:
-            then = Refinement(self.iterations, window=60, burn_in=20, noise=self.last_noise)
-            return learned(self.untrained(), self.data(), self.protocol(), then, **options)
-        return train(self.untrained(), self.data(), self.protocol(), **options).network
+        noise = (0.1, self.last_noise)
+        first = Protocol(self.steps, window=60, burn_in=10, learning_rate=1e-2, noise=noise)
+        if not self.iterations:
+            return train(network, data, first, **options).network
+        then = Refinement(self.iterations, window=60, burn_in=20, noise=self.last_noise)
+        return learned(network, data, first, then, **options)
 
 
 def templates(tasks: Sequence[Attractor]) -> dict[str, np.ndarray]:
-    """An orbit on each attractor, a hundred turns, to name others by."""
+    """An orbit of a hundred turns on each attractor, to name others by."""
     return {task.name: task.orbits(1, 100 * PERIOD)[0] for task in tasks}
 
 
-def destinations(network: Recurrent, cues, known, *, turns: int = 400) -> np.ndarray:
-    """The name of the attractor on which the loop ends after each cue."""
+def destinations(
+    network: Network, cues, known: Mapping[str, np.ndarray], turns: int = TURNS
+) -> list[str]:
+    """The name of the attractor on which the closed loop is at last, after each cue.
+
+    Parameters
+    ----------
+    network : Network
+    cues : array_like, shape (batch, time, 3)
+    known : mapping of str to array_like
+        From :func:`templates`. Velocities count too: worlds share one place.
+    turns : int
+        Of the free run. The last 50 are looked at.
+
+    Returns
+    -------
+    list of str
+        ``"none"`` for a run that is on none of them.
+    """
     run = free_run(network, warm_up(network, cues), turns * PERIOD)
-    ends = run.outputs[:, -50 * PERIOD :].numpy()
-    return np.array([end.name or "none" for end in identify_all(ends, known, dt=1.0)])
+    ends = run.outputs[:, -LOOKED_AT * PERIOD :].numpy()
+    return [end.name or "none" for end in identify_all(ends, known, dt=1.0)]
 
 
 def worlds(configuration: Worlds) -> dict:
-    network = configuration.trained(progress=False)
-    return judged(network, configuration.tasks())
+    """Train a network and see which worlds are in it, and which a short cue finds.
 
-
-def judged(network, tasks, runs: int = 32) -> dict:
+    Returns
+    -------
+    dict
+        ``stored``: for each world, after cues of ten turns and 400 turns of free run, on how many
+        of 16 runs the network is still in it; ``selected``: the same after cues of one turn. Both
+        name all destinations of the runs that began in a world, with their numbers.
+    """
+    network, tasks = configuration.trained(progress=False), configuration.tasks()
     known = templates(tasks)
-    heard = [task.orbits(runs, 400, seed=1) for task in tasks]
-    out = {}
-    for name, length in (("selected", PERIOD), ("stored", 400)):
-        cue = np.concatenate([orbits[:, -length:] for orbits in heard])
-        ends = destinations(network, cue, known).reshape(len(tasks), runs)
-        out[name] = {
-            task.name: float(np.mean(of_task == task.name))
-            for task, of_task in zip(tasks, ends, strict=True)
+    heard = np.stack([task.orbits(RUNS, LONG_CUE * PERIOD, seed=1) for task in tasks])
+
+    def ends(turns):
+        cue = heard[:, :, -turns * PERIOD :].reshape(len(tasks) * RUNS, -1, 3)
+        of_task = np.reshape(destinations(network, cue, known), (len(tasks), RUNS))
+        return {
+            task.name: dict(Counter(found.tolist()))
+            for task, found in zip(tasks, of_task, strict=True)
         }
-        out[name + "_ends"] = {
-            task.name: dict(zip(*(x.tolist() for x in np.unique(of_task, return_counts=True))))
-            for task, of_task in zip(tasks, ends, strict=True)
-        }
-    return out
+
+    return {"stored": ends(LONG_CUE), "selected": ends(1)}
+
+
+PAIRS = [Worlds(" ".join(pair)) for pair in combinations(WORLDS, 2)]
+"""All pairs of the eight, on top of each other, recorded in ``data/pairs.jsonl``."""
+
+TWO_WORLDS = [
+    Worlds("lorenz halvorsen", distance, 64, seed, 30_000, 1e-4, 200)
+    for distance, seed in ((0.0, 0), (0.0, 1), (0.0, 2), (2.0, 0), (4.0, 0), (6.0, 0))
+]
+"""Lorenz and Halvorsen from on top of each other to apart, kept in ``data/``."""
