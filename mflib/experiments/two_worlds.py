@@ -70,6 +70,8 @@ class Worlds:
         Of Adam.
     last_noise : float
         On the inputs at the end of training, in units of the data's scale.
+    window, batch : int
+        Samples in a window, and windows in a step.
     iterations : int
         Of the refinement, on inputs with as much noise; none by default.
     """
@@ -79,7 +81,9 @@ class Worlds:
     units: int = 64
     seed: int = 0
     steps: int = 6000
-    last_noise: float = 2e-3
+    last_noise: float = 1e-3
+    window: int = 200
+    batch: int = 16
     iterations: int = 0
 
     @property
@@ -103,8 +107,14 @@ class Worlds:
         data = [orbit for together in zip(*orbits, strict=True) for orbit in together]
         network = LSTM.create(inputs=3, units=self.units, seed=self.seed)
         options = {"seed": self.seed, "progress": progress}
-        noise = (0.1, self.last_noise)
-        first = Protocol(self.steps, window=60, burn_in=10, learning_rate=1e-2, noise=noise)
+        first = Protocol(
+            self.steps,
+            self.batch,
+            self.window,
+            burn_in=10,
+            learning_rate=1e-2,
+            noise=(0.1, self.last_noise),
+        )
         if not self.iterations:
             return train(network, data, first, **options).network
         then = Refinement(self.iterations, window=60, burn_in=20, noise=self.last_noise)
@@ -169,7 +179,7 @@ PAIRS = [Worlds(" ".join(pair)) for pair in combinations(WORLDS, 2)]
 """All pairs of the eight, on top of each other, recorded in ``data/pairs.jsonl``."""
 
 TWO_WORLDS = [
-    Worlds("lorenz halvorsen", distance, 64, seed, 30_000, 1e-4, 200)
+    Worlds("lorenz halvorsen", distance, 64, seed, 30_000, 1e-4, 60, 32, 200)
     for distance, seed in ((0.0, 0), (0.0, 1), (0.0, 2), (2.0, 0), (4.0, 0), (6.0, 0))
 ]
 """Lorenz and Halvorsen from on top of each other to apart, kept in ``data/``."""
