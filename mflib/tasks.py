@@ -8,6 +8,7 @@ says which task is meant.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from mflib.systems import System, ensemble, system
 
-__all__ = ["Attractor", "Circle", "cues", "seeing_double", "standardisation"]
+__all__ = ["Attractor", "Circle", "Lissajous", "cues", "seeing_double", "standardisation"]
 
 ORIGIN = (0.0, 0.0)
 SEGMENTS, SEGMENT = 20, 1000
@@ -115,7 +116,7 @@ class Attractor:
     @property
     def name(self) -> str:
         """Names the task in verdicts and figures."""
-        return f"mirrored {self.system}" if self.mirrored else self.system
+        return f"mirrored_{self.system}" if self.mirrored else self.system
 
     @property
     def flow(self) -> System:
@@ -162,6 +163,62 @@ def _orbits(name, dt, parameters):
 def _sampled(flow, start, dt, steps):
     total = SUBSTEPS * (APART + steps - 1)
     return ensemble(flow, start, total, dt / SUBSTEPS, keep=steps, every=SUBSTEPS).points
+
+
+@dataclass(frozen=True)
+class Lissajous:
+    r"""A closed curve drawn by two oscillations, each with mean 0 and standard deviation 1.
+
+    .. math:: u(t) = \sqrt 2\, (\sin(a t + \phi),\; \sin(b t))
+
+    The phase is a quarter of a turn if both frequencies are odd, else none: then no curve runs
+    back on itself. :math:`a = b = 1` is a circle.
+
+    Parameters
+    ----------
+    a, b : int
+        Frequencies, without a common divisor, in turns per period of the curve.
+    dt : float
+        Time between samples; the curve's period is :math:`2\pi`.
+    backwards : bool
+        Whether it is drawn in the opposite direction.
+
+    Examples
+    --------
+    >>> eight = Lissajous(1, 2)
+    >>> eight.name, eight.data().shape
+    ('1:2', (20, 1000, 2))
+    """
+
+    a: int
+    b: int
+    dt: float = 0.1
+    backwards: bool = False
+
+    def __post_init__(self):
+        if min(self.a, self.b) < 1 or math.gcd(self.a, self.b) != 1:
+            raise ValueError(
+                f"a, b: got {self.a} and {self.b}, expected positive integers without a "
+                "common divisor"
+            )
+        if not (np.isfinite(self.dt) and self.dt > 0):
+            raise ValueError(f"dt: got {self.dt}, expected a positive time")
+
+    @property
+    def name(self) -> str:
+        """Names the task in verdicts and figures."""
+        return f"{self.a}:{self.b}" + " backwards" * self.backwards
+
+    def data(self) -> np.ndarray:
+        """What there is to learn from: stretches from anywhere, shape ``(20, 1000, 2)``."""
+        return self.orbits(SEGMENTS, SEGMENT)
+
+    def orbits(self, count: int, steps: int, seed: int = 0) -> np.ndarray:
+        """Stretches that start at random places, shape ``(count, steps, 2)``."""
+        start = np.random.default_rng(seed).uniform(0, 2 * np.pi, size=(count, 1))
+        t = start + (-1 if self.backwards else 1) * self.dt * np.arange(steps)
+        phase = np.pi / 2 if self.a % 2 and self.b % 2 else 0.0
+        return np.sqrt(2) * np.stack([np.sin(self.a * t + phase), np.sin(self.b * t)], axis=-1)
 
 
 def seeing_double(x_cen: float = 0.0, radius: float = 5.0) -> tuple[Circle, Circle]:

@@ -18,11 +18,13 @@ from mflib.tasks import Attractor
 from mflib.training import Protocol, Refinement, train
 
 __all__ = [
+    "EIGHT",
     "PAIRS",
     "PERIOD",
     "TWO_WORLDS",
     "WORLDS",
     "Worlds",
+    "asked",
     "destinations",
     "templates",
     "worlds",
@@ -37,20 +39,19 @@ LONG_CUE = 10
 RUNS = 16
 """Cues of each world."""
 
-WORLDS = {
-    world.name: world
-    for world in (
-        Attractor("lorenz", dt=0.02),
-        Attractor("halvorsen", dt=0.02),
-        Attractor("rossler", dt=0.15),
-        Attractor("chua", dt=0.06),
-        Attractor("thomas", dt=0.3, parameters=(("b", 0.18),)),
-        Attractor("sprott_b", dt=0.12),
-        Attractor("chen", dt=0.01),
-        Attractor("aizawa", dt=0.05),
-    )
-}
-"""Eight chaotic attractors, all of one size and in one place."""
+EIGHT = (
+    Attractor("lorenz", dt=0.02),
+    Attractor("halvorsen", dt=0.02),
+    Attractor("rossler", dt=0.15),
+    Attractor("chua", dt=0.06),
+    Attractor("thomas", dt=0.3, parameters=(("b", 0.18),)),
+    Attractor("sprott_b", dt=0.12),
+    Attractor("chen", dt=0.01),
+    Attractor("aizawa", dt=0.05),
+)
+MIRRORED = tuple(dataclasses.replace(world, mirrored=True) for world in EIGHT)
+WORLDS = {world.name: world for world in EIGHT + MIRRORED}
+"""Sixteen chaotic attractors, eight and their mirror images, all of one size and in one place."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,9 @@ class Worlds:
     @property
     def name(self) -> str:
         """Of the network's file."""
-        return f"{'_'.join(self.names.split())}_{self.distance:g}_{self.units}_{self.seed}"
+        names = self.names.split()
+        which = "_".join(names) if len(names) < 3 else f"{len(names)}_worlds"
+        return f"{which}_{self.distance:g}_{self.units}_{self.seed}"
 
     def tasks(self) -> list[Attractor]:
         """The worlds, in their places."""
@@ -121,61 +124,78 @@ class Worlds:
         return learned(network, data, first, then, **options)
 
 
-def templates(tasks: Sequence[Attractor]) -> dict[str, np.ndarray]:
+def templates(tasks: Sequence, period: int = PERIOD) -> dict[str, np.ndarray]:
     """An orbit of a hundred turns on each attractor, to name others by."""
-    return {task.name: task.orbits(1, 100 * PERIOD)[0] for task in tasks}
+    return {task.name: task.orbits(1, 100 * period)[0] for task in tasks}
 
 
 def destinations(
-    network: Network, cues, known: Mapping[str, np.ndarray], turns: int = TURNS
+    network: Network,
+    cues,
+    known: Mapping[str, np.ndarray],
+    turns: int = TURNS,
+    period: int = PERIOD,
 ) -> list[str]:
     """The name of the attractor on which the closed loop is at last, after each cue.
 
     Parameters
     ----------
     network : Network
-    cues : array_like, shape (batch, time, 3)
+    cues : array_like, shape (batch, time, dim)
     known : mapping of str to array_like
-        From :func:`templates`. Velocities count too: worlds share one place.
+        From :func:`templates`. Velocities count too: attractors share one place.
     turns : int
         Of the free run. The last 50 are looked at.
+    period : int
+        Samples in a turn.
 
     Returns
     -------
     list of str
         ``"none"`` for a run that is on none of them.
     """
-    run = free_run(network, warm_up(network, cues), turns * PERIOD)
-    ends = run.outputs[:, -LOOKED_AT * PERIOD :].numpy()
+    run = free_run(network, warm_up(network, cues), turns * period)
+    ends = run.outputs[:, -LOOKED_AT * period :].numpy()
     return [end.name or "none" for end in identify_all(ends, known, dt=1.0)]
 
 
-def worlds(configuration: Worlds) -> dict:
-    """Train a network and see which worlds are in it, and which a short cue finds.
+def asked(network: Network, tasks: Sequence, period: int = PERIOD) -> dict:
+    """Which attractors are in a network, and which a short cue finds.
+
+    Parameters
+    ----------
+    network : Network
+    tasks : sequence
+        Of :class:`~mflib.tasks.Attractor` or :class:`~mflib.tasks.Lissajous`.
+    period : int
+        Samples in a turn.
 
     Returns
     -------
     dict
-        ``stored``: for each world, after cues of ten turns and 400 turns of free run, on how many
-        of 16 runs the network is still in it; ``selected``: the same after cues of one turn. Both
-        name all destinations of the runs that began in a world, with their numbers.
+        ``stored``: for each task, after 16 cues of ten turns and a free run of 400, where the runs
+        have ended, with their numbers; ``selected``: the same after cues of one turn.
     """
-    network, tasks = configuration.trained(progress=False), configuration.tasks()
-    known = templates(tasks)
-    heard = np.stack([task.orbits(RUNS, LONG_CUE * PERIOD, seed=1) for task in tasks])
+    known = templates(tasks, period)
+    heard = np.stack([task.orbits(RUNS, LONG_CUE * period, seed=1) for task in tasks])
 
     def ends(turns):
-        cue = heard[:, :, -turns * PERIOD :].reshape(len(tasks) * RUNS, -1, 3)
-        of_task = np.reshape(destinations(network, cue, known), (len(tasks), RUNS))
+        cue = heard[:, :, -turns * period :].reshape(len(tasks) * RUNS, turns * period, -1)
+        found = np.reshape(destinations(network, cue, known, period=period), (-1, RUNS))
         return {
-            task.name: dict(Counter(found.tolist()))
-            for task, found in zip(tasks, of_task, strict=True)
+            task.name: dict(Counter(names.tolist()))
+            for task, names in zip(tasks, found, strict=True)
         }
 
     return {"stored": ends(LONG_CUE), "selected": ends(1)}
 
 
-PAIRS = [Worlds(" ".join(pair)) for pair in combinations(WORLDS, 2)]
+def worlds(configuration: Worlds) -> dict:
+    """Train a network and ask it for its worlds, as :func:`asked` does."""
+    return asked(configuration.trained(progress=False), configuration.tasks())
+
+
+PAIRS = [Worlds(f"{a.name} {b.name}") for a, b in combinations(EIGHT, 2)]
 """All pairs of the eight, on top of each other, recorded in ``data/pairs.jsonl``."""
 
 TWO_WORLDS = [
