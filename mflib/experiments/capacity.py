@@ -9,7 +9,7 @@ from mflib.networks import LSTM
 from mflib.tasks import Lissajous
 from mflib.training import Protocol, train
 
-__all__ = ["CHAOS", "CURVES", "FIGURES", "TURN", "Curves", "curves"]
+__all__ = ["CURVES", "FIGURES", "TURN", "Curves", "curves"]
 
 TURN = 63
 """Samples in a period of a curve."""

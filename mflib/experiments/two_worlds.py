@@ -195,7 +195,10 @@ def worlds(configuration: Worlds) -> dict:
     return asked(configuration.trained(progress=False), configuration.tasks())
 
 
-PAIRS = [Worlds(f"{a.name} {b.name}") for a, b in combinations(EIGHT, 2)]
+PAIRS = [
+    Worlds(f"{a.name} {b.name}", units=48, steps=10_000, last_noise=5e-4)
+    for a, b in combinations(EIGHT, 2)
+]
 """All pairs of the eight, on top of each other, recorded in ``data/pairs.jsonl``."""
 
 TWO_WORLDS = [
