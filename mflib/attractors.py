@@ -303,9 +303,9 @@ def identify(
     ----------
     points : array_like, shape (steps, dim)
         Values that are not finite are on no attractor.
-    templates : mapping of str to array_like, shape (any, dim)
-        A trajectory on each attractor. Location and scale count; standardise all of them
-        together or not at all.
+    templates : mapping of str to array_like, shape (steps, dim) or (orbits, steps, dim)
+        A trajectory on each attractor, or several, long enough to have been everywhere on it in
+        due proportion. Location and scale count; standardise all of them together or not at all.
     dt : float, optional
         Time between points, the same everywhere. If it is given velocities are compared too.
         Two orbits that run along the same curve in opposite directions differ in nothing else.
@@ -344,23 +344,25 @@ def identify_all(
     """
     if not templates:
         raise ValueError("templates: got none, expected one or more")
-    templates = {str(name): np.asarray(cloud, dtype=float) for name, cloud in templates.items()}
-    dim = next(iter(templates.values())).shape[-1]
+    known = {str(name): np.asarray(orbits, dtype=float) for name, orbits in templates.items()}
+    dim = next(iter(known.values())).shape[-1]
     least = 1 if dt is None else 3
-    for name, cloud in templates.items():
-        templates[name] = _points(f"templates[{name!r}]", cloud, dim=dim, least=least)
-    size = _size(np.concatenate(list(templates.values())))
-    moving = _with_velocities(templates, size, dt)
-    known = {name: sliced_quantiles(moving(cloud)) for name, cloud in templates.items()}
+    for name, orbits in known.items():
+        known[name] = orbits if orbits.ndim == 3 else orbits[None]
+        for orbit in known[name]:
+            _points(f"templates[{name!r}]", orbit, dim=dim, least=least)
+    size = _size(np.concatenate([orbits.reshape(-1, dim) for orbits in known.values()]))
+    moving = _with_velocities(known, size, dt)
+    quantiles = {name: sliced_quantiles(moving(orbits)) for name, orbits in known.items()}
 
     def one(points):
         points = np.asarray(points, dtype=float)
         if not np.all(np.isfinite(points)):
-            return Identity(None, dict.fromkeys(templates, np.inf))
+            return Identity(None, dict.fromkeys(known, np.inf))
         found = sliced_quantiles(moving(_points("points", points, dim=dim, least=least)))
         distances = {
             name: float(np.mean(np.abs(found - template))) / size
-            for name, template in known.items()
+            for name, template in quantiles.items()
         }
         nearest = min(distances, key=distances.get)
         return Identity(nearest if distances[nearest] <= reject else None, distances)
@@ -369,14 +371,20 @@ def identify_all(
 
 
 def _with_velocities(templates, size, dt):
-    """What appends to every point its velocity, in a unit in which it counts as much."""
+    """What gives every point its velocity too, in a unit in which it counts as much."""
+
+    def velocities(orbits):
+        return np.gradient(orbits, dt, axis=-2).reshape(-1, orbits.shape[-1])
+
     if dt is None:
-        return lambda cloud: cloud
+        return lambda orbits: orbits.reshape(-1, orbits.shape[-1])
     if not (np.isfinite(dt) and dt > 0):
         raise ValueError(f"dt: got {dt}, expected a positive time")
-    velocities = np.concatenate([np.gradient(c, dt, axis=0) for c in templates.values()])
-    factor = size / max(_size(velocities), 1e-300)
-    return lambda cloud: np.hstack([cloud, factor * np.gradient(cloud, dt, axis=0)])
+    fastest = _size(np.concatenate([velocities(orbits) for orbits in templates.values()]))
+    factor = size / max(fastest, 1e-300)
+    return lambda orbits: np.hstack(
+        [orbits.reshape(-1, orbits.shape[-1]), factor * velocities(orbits)]
+    )
 
 
 def _size(points):

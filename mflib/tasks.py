@@ -92,7 +92,8 @@ class Attractor:
     centre : tuple of float
         One number for each coordinate; by default the origin.
     mirrored : bool
-        Whether the sign of every coordinate is changed: another attractor, just as chaotic.
+        Whether the sign of the first coordinate is changed: another attractor, just as chaotic.
+        (To change all signs would not do. Some systems do not notice.)
 
     Examples
     --------
@@ -149,7 +150,9 @@ class Attractor:
     def _placed(self, points):
         known = _orbits(self.system, self.dt, self.parameters)
         unit = (points - known.mean(axis=(0, 1))) / known.std(axis=(0, 1))
-        return np.asarray(self.centre) + (-unit if self.mirrored else unit)
+        if self.mirrored:
+            unit = unit * np.where(np.arange(unit.shape[-1]) == 0, -1, 1)
+        return np.asarray(self.centre) + unit
 
 
 @functools.cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -26,14 +26,16 @@ __all__ = [
     "Worlds",
     "asked",
     "destinations",
-    "templates",
+    "named",
     "worlds",
 ]
 
 PERIOD = 40
 """Samples in a turn, about, of every world."""
-TURNS, LOOKED_AT = 400, 50
+TURNS, LOOKED_AT = 400, 100
 """Length of a free run, and how many of its last turns say where it has ended."""
+FAR = 0.12
+"""Largest distance from an attractor, relative to its size, of a run that is on it."""
 LONG_CUE = 10
 """Turns."""
 RUNS = 16
@@ -124,15 +126,10 @@ class Worlds:
         return learned(network, data, first, then, **options)
 
 
-def templates(tasks: Sequence, period: int = PERIOD) -> dict[str, np.ndarray]:
-    """An orbit of a hundred turns on each attractor, to name others by."""
-    return {task.name: task.orbits(1, 100 * period)[0] for task in tasks}
-
-
 def destinations(
     network: Network,
     cues,
-    known: Mapping[str, np.ndarray],
+    tasks: Sequence,
     turns: int = TURNS,
     period: int = PERIOD,
 ) -> list[str]:
@@ -142,10 +139,11 @@ def destinations(
     ----------
     network : Network
     cues : array_like, shape (batch, time, dim)
-    known : mapping of str to array_like
-        From :func:`templates`. Velocities count too: attractors share one place.
+    tasks : sequence
+        Of :class:`~mflib.tasks.Attractor` or :class:`~mflib.tasks.Lissajous`, between which to
+        decide. Velocities count too: the attractors share one place.
     turns : int
-        Of the free run. The last 50 are looked at.
+        Of the free run, at least 100. The last 100 are looked at.
     period : int
         Samples in a turn.
 
@@ -155,8 +153,25 @@ def destinations(
         ``"none"`` for a run that is on none of them.
     """
     run = free_run(network, warm_up(network, cues), turns * period)
-    ends = run.outputs[:, -LOOKED_AT * period :].numpy()
-    return [end.name or "none" for end in identify_all(ends, known, dt=1.0)]
+    return named(run.outputs[:, -LOOKED_AT * period :].numpy(), tasks)
+
+
+def named(runs, tasks: Sequence) -> list[str]:
+    """The name of the task's attractor that each run is on, or ``"none"``.
+
+    Parameters
+    ----------
+    runs : array_like, shape (batch, steps, dim)
+        A hundred turns or more: in fewer even true orbits of Lorenz' system may be taken for
+        Chen's, which has wings as it has.
+    tasks : sequence
+
+    Returns
+    -------
+    list of str
+    """
+    known = {task.name: task.data() for task in tasks}
+    return [end.name or "none" for end in identify_all(runs, known, dt=1.0, reject=FAR)]
 
 
 def asked(network: Network, tasks: Sequence, period: int = PERIOD) -> dict:
@@ -176,12 +191,11 @@ def asked(network: Network, tasks: Sequence, period: int = PERIOD) -> dict:
         ``stored``: for each task, after 16 cues of ten turns and a free run of 400, where the runs
         have ended, with their numbers; ``selected``: the same after cues of one turn.
     """
-    known = templates(tasks, period)
     heard = np.stack([task.orbits(RUNS, LONG_CUE * period, seed=1) for task in tasks])
 
     def ends(turns):
         cue = heard[:, :, -turns * period :].reshape(len(tasks) * RUNS, turns * period, -1)
-        found = np.reshape(destinations(network, cue, known, period=period), (-1, RUNS))
+        found = np.reshape(destinations(network, cue, tasks, period=period), (-1, RUNS))
         return {
             task.name: dict(Counter(names.tolist()))
             for task, names in zip(tasks, found, strict=True)
