@@ -37,6 +37,8 @@ STILL = 1e-3
 """A trajectory that moves less, relative to its scale, is at a fixed point."""
 CLOSED = 5e-3
 """An orbit that comes back to itself so closely, relative to its size, is periodic."""
+DIRECTIONS = 60
+"""On which clouds of points are projected to be compared."""
 REJECT = 0.25
 """A trajectory further from all templates, relative to their size, is on none of them."""
 NONE, DIVERGED = -1, -2
@@ -353,13 +355,17 @@ def identify_all(
             _points(f"templates[{name!r}]", orbit, dim=dim, least=least)
     size = _size(np.concatenate([orbits.reshape(-1, dim) for orbits in known.values()]))
     moving = _with_velocities(known, size, dt)
-    quantiles = {name: sliced_quantiles(moving(orbits)) for name, orbits in known.items()}
+    quantiles = {
+        name: sliced_quantiles(moving(orbits), DIRECTIONS) for name, orbits in known.items()
+    }
 
     def one(points):
         points = np.asarray(points, dtype=float)
         if not np.all(np.isfinite(points)):
             return Identity(None, dict.fromkeys(known, np.inf))
-        found = sliced_quantiles(moving(_points("points", points, dim=dim, least=least)))
+        found = sliced_quantiles(
+            moving(_points("points", points, dim=dim, least=least)), DIRECTIONS
+        )
         distances = {
             name: float(np.mean(np.abs(found - template))) / size
             for name, template in quantiles.items()

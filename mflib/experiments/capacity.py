@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mflib.experiments.two_worlds import asked
+from mflib.experiments.two_worlds import WORLDS, Worlds, asked
 from mflib.networks import LSTM
 from mflib.tasks import Lissajous
 from mflib.training import Protocol, train
 
-__all__ = ["CURVES", "FIGURES", "TURN", "Curves", "curves"]
+__all__ = ["CHAOS", "CURVES", "FIGURES", "LARGE", "TURN", "Curves", "curves"]
 
 TURN = 63
 """Samples in a period of a curve."""
@@ -63,3 +63,15 @@ CURVES = [
     for count in (2, 3, 5, 8, 12, 16)
 ]
 """Numbers of curves and of units, recorded in ``data/curves.jsonl``."""
+
+
+def _chaos(count, units, seed, steps=14_000):
+    names = " ".join(list(WORLDS)[:count])
+    return Worlds(names, units=units, seed=seed, steps=steps, last_noise=5e-4)
+
+
+CHAOS = [_chaos(count, units, 0) for units in (16, 32, 64, 128) for count in (2, 4, 8, 16)]
+"""Numbers of chaotic attractors and of units, recorded in ``data/chaos.jsonl``."""
+
+LARGE = [_chaos(8, 128, 0), _chaos(16, 192, 0, steps=20_000)]
+"""Eight and sixteen chaotic attractors, kept in ``data/``."""

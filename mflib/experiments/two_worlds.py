@@ -117,7 +117,7 @@ class Worlds:
             self.batch,
             self.window,
             burn_in=10,
-            learning_rate=1e-2,
+            learning_rate=1e-2 * min(1, (64 / self.units) ** 0.5),
             noise=(0.1, self.last_noise),
         )
         if not self.iterations:
