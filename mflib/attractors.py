@@ -357,8 +357,8 @@ def identify(
 
 
 def _size(points):
-    """The radius; 1 for a single point."""
-    return _radius(points) or 1.0
+    """Root mean square distance from the centre; 1 for a single point."""
+    return float(np.sqrt(np.sum(np.var(points, axis=0)))) or 1.0
 
 
 # --- basins --------------------------------------------------------------------------------
@@ -690,7 +690,7 @@ def census(
     >>> found = census([*runs, runs[0]], 0.1, scale=5.0)
     >>> found.labels
     array([0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0])
-    >>> [(one.behaviour.kind, round(one.radius, 2)) for one in found.attractors]
+    >>> [(one.behaviour.kind, round(one.radius, 3)) for one in found.attractors]
     [('limit cycle', 5.0), ('limit cycle', 5.0)]
     """
     points = np.asarray(points, dtype=float)
@@ -703,29 +703,35 @@ def census(
             raise ValueError(f"{name}: got {number}, expected a positive number")
     labels = np.full(len(points), DIVERGED)
     bounded = np.flatnonzero(np.all(np.isfinite(points), axis=(1, 2)))
-    averages = _averages(points[bounded] / scale, dt * rate)
+    centre, spread, turned = _averages(points[bounded] / scale, dt * rate)
+    i, j = np.triu_indices(points.shape[2])
+    averages = np.hstack([centre, spread[:, i, j], turned[:, i, j]])
     left = np.arange(len(bounded))
-    first = []
+    groups = []
     while len(left):
         near = np.linalg.norm(averages[left] - averages[left[0]], axis=1) <= tolerance
-        labels[bounded[left[near]]] = len(first)
-        first.append(bounded[left[0]])
+        groups.append(left[near])
         left = left[~near]
-    counts = np.bincount(labels[bounded], minlength=len(first))
-    order = np.argsort(-counts, kind="stable")
-    labels[bounded] = np.argsort(order)[labels[bounded]]
-    found = []
-    for old in order:
-        run, hits = points[first[old]], int(counts[old])
-        share = Share(hits / len(points), *wilson(hits, len(points)))
-        behaviour = classify(run, dt, **{"scale": scale} | options)
-        found.append(Found(int(first[old]), behaviour, share, run.mean(axis=0), _radius(run)))
-    return Census(labels, tuple(found))
+    groups.sort(key=len, reverse=True)
+
+    def found(group):
+        run, first = bounded[group[0]], group[0]
+        return Found(
+            run=int(run),
+            behaviour=classify(points[run], dt, **{"scale": scale} | options),
+            share=Share(len(group) / len(points), *wilson(len(group), len(points))),
+            centre=scale * centre[first],
+            radius=float(scale * np.sqrt(np.trace(spread[first]))),
+        )
+
+    for label, group in enumerate(groups):
+        labels[bounded[group]] = label
+    return Census(labels, tuple(found(group) for group in groups))
 
 
 def _averages(points, dt):
-    """Long time averages of runs, one row for each."""
-    steps, dim = points.shape[1:]
+    """Long time averages of each run: position, covariance, rotation."""
+    steps = points.shape[1]
     time = (np.arange(steps) + 0.5) / steps
     weight = np.exp(-1 / (time * (1 - time)))
     weight /= weight.sum()
@@ -733,14 +739,7 @@ def _averages(points, dt):
     moved = points - centre[:, None]
     spread = np.einsum("t,rti,rtj->rij", weight, moved, moved)
     turned = np.einsum("t,rti,rtj->rij", weight, moved, np.gradient(moved, dt, axis=1))
-    turned = turned - turned.transpose(0, 2, 1)
-    i, j = np.triu_indices(dim)
-    return np.hstack([centre, spread[:, i, j], turned[:, i, j]])
-
-
-def _radius(points):
-    """Root mean square distance from the centre."""
-    return float(np.sqrt(np.sum(np.var(points, axis=0))))
+    return centre, spread, turned - turned.transpose(0, 2, 1)
 
 
 # --- directions ----------------------------------------------------------------------------

@@ -349,13 +349,12 @@ def settled(name, initial, steps=800, dt=0.05, **options):
 
 
 def test_a_census_counts_the_nested_cycles_and_gives_each_start_its_basin():
-    radii = np.linspace(0.3, 3.6, 34)
+    radii = np.linspace(0.3, 3.6, 33)  # the boundary, 2, is not among them
     found = settled("nested_cycles", np.stack([radii, 0 * radii], axis=1), scale=3.0)
-    outer = radii > 2
     assert [one.behaviour.kind for one in found.attractors] == ["limit cycle"] * 2
-    assert found.labels.tolist() == (1 - outer if outer.mean() > 0.5 else outer).tolist()
+    assert found.labels.tolist() == (radii > 2).astype(int).tolist()
     radius = [one.radius for one in found.attractors]
-    np.testing.assert_allclose(sorted(radius), [1, 3], rtol=1e-3)
+    np.testing.assert_allclose(sorted(radius), [1, 3], rtol=1e-4)
     share = found.attractors[0].share
     assert share.low < share.share < share.high
 
