@@ -1,7 +1,7 @@
 """What attracts, what kind of attractor it is, and what tells attractors apart.
 
 Fixed points and their eigenvalues; the kind of behaviour a trajectory shows; the name of the
-attractor it is on; basins of attraction.
+attractor it is on; basins of attraction; a census of attractors nobody has named.
 """
 
 from __future__ import annotations
@@ -19,11 +19,14 @@ from mflib.systems import System, _count, _one_system, _step, ensemble
 __all__ = [
     "Basins",
     "Behaviour",
+    "Census",
     "FixedPoint",
+    "Found",
     "Identity",
     "Share",
     "basin_fractions",
     "basins",
+    "census",
     "classify",
     "destinations",
     "fixed_points",
@@ -620,6 +623,163 @@ def _shares(labels, names):
         if np.any(labels == label):
             shares[name] = share(label)
     return shares
+
+
+# --- census --------------------------------------------------------------------------------
+
+
+class Found(NamedTuple):
+    """An attractor that a census met.
+
+    Attributes
+    ----------
+    run : int
+        The first run that ended on it.
+    behaviour : Behaviour
+        Of that run.
+    share : Share
+        Of all runs.
+    centre : numpy.ndarray, shape (dim,)
+        Mean position.
+    radius : float
+        Root mean square distance from it.
+    """
+
+    run: int
+    behaviour: Behaviour
+    share: Share
+    centre: np.ndarray
+    radius: float
+
+
+@dataclass(frozen=True, eq=False)
+class Census:
+    """The attractors on which many runs ended.
+
+    Attributes
+    ----------
+    labels : numpy.ndarray of int, shape (runs,)
+        Index into ``attractors``; -2 for runs that diverged.
+    attractors : tuple of Found
+        The one with the largest share first.
+    """
+
+    labels: np.ndarray
+    attractors: tuple[Found, ...]
+
+    @property
+    def entropy(self) -> float:
+        r"""Basin entropy :math:`S = -\sum_k p_k \ln p_k` of the shares; divergence is one more."""
+        from scipy.special import entr
+
+        return float(entr(np.unique(self.labels, return_counts=True)[1] / len(self.labels)).sum())
+
+    @property
+    def effective(self) -> float:
+        """Effective number of attractors, :math:`e^S`: so many equal basins are as uncertain."""
+        return float(np.exp(self.entropy))
+
+
+def census(
+    points, dt: float, *, scale: float, rate: float = 1.0, tolerance: float = 0.05, **options
+) -> Census:
+    r"""Tell on how many attractors many runs ended, without being told any.
+
+    Two runs on one attractor have the same long time averages, wherever on it they started. So a
+    run is described by averages: of position, of variances and covariances, and of rotation in
+    every plane, :math:`\langle x_i \dot x_j - x_j \dot x_i \rangle`, which tells directions apart.
+    A run belongs to the first attractor whose averages differ from its own by at most
+    ``tolerance``. The ends of a run count less than its middle, by a smooth weight, so that
+    averages of periodic and quasiperiodic orbits converge fast.
+
+    Parameters
+    ----------
+    points : array_like, shape (runs, steps, dim)
+        What runs do when they have settled; at least 100 steps. Values that are infinite or NaN
+        are a verdict.
+    dt : float
+        Time between points.
+    scale : float
+        Size of an attractor that counts as large.
+    rate : float
+        Its typical angular velocity.
+    tolerance : float
+        In units of ``scale``, its square, and its square times ``rate``.
+    **options
+        Of :func:`classify`.
+
+    Returns
+    -------
+    Census
+
+    Raises
+    ------
+    ValueError
+        If an argument does not fit.
+
+    References
+    ----------
+    Weighted averages: Das, Saiki, Sander and Yorke, Quantitative quasiperiodicity, Nonlinearity
+    30, 4111 (2017), doi:10.1088/1361-6544/aa84c2.
+
+    Examples
+    --------
+    >>> from mflib.tasks import Circle
+    >>> circles = Circle("A", 5.0), Circle("B", 5.0, omega=-1.0)
+    >>> runs = [circles[k % 2].trajectory(800, 0.1, phase=k) for k in range(10)]
+    >>> found = census([*runs, runs[0]], 0.1, scale=5.0)
+    >>> found.labels
+    array([0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0])
+    >>> [(one.behaviour.kind, round(one.radius, 3)) for one in found.attractors]
+    [('limit cycle', 5.0), ('limit cycle', 5.0)]
+    """
+    points = np.asarray(points, dtype=float)
+    if points.ndim != 3 or 0 in points.shape or points.shape[1] < 100:
+        raise ValueError(
+            f"points: got shape {points.shape}, expected (runs, steps, dim) with at least 100 steps"
+        )
+    for name, number in (("dt", dt), ("scale", scale), ("rate", rate), ("tolerance", tolerance)):
+        if not (np.isfinite(number) and number > 0):
+            raise ValueError(f"{name}: got {number}, expected a positive number")
+    labels = np.full(len(points), DIVERGED)
+    bounded = np.flatnonzero(np.all(np.isfinite(points), axis=(1, 2)))
+    centre, spread, turned = _averages(points[bounded] / scale, dt * rate)
+    i, j = np.triu_indices(points.shape[2])
+    averages = np.hstack([centre, spread[:, i, j], turned[:, i, j]])
+    left = np.arange(len(bounded))
+    groups = []
+    while len(left):
+        near = np.linalg.norm(averages[left] - averages[left[0]], axis=1) <= tolerance
+        groups.append(left[near])
+        left = left[~near]
+    groups.sort(key=len, reverse=True)
+
+    def found(group):
+        run, first = bounded[group[0]], group[0]
+        return Found(
+            run=int(run),
+            behaviour=classify(points[run], dt, **{"scale": scale} | options),
+            share=Share(len(group) / len(points), *wilson(len(group), len(points))),
+            centre=scale * centre[first],
+            radius=float(scale * np.sqrt(np.trace(spread[first]))),
+        )
+
+    for label, group in enumerate(groups):
+        labels[bounded[group]] = label
+    return Census(labels, tuple(found(group) for group in groups))
+
+
+def _averages(points, dt):
+    """Long time averages of each run: position, covariance, rotation."""
+    steps = points.shape[1]
+    time = (np.arange(steps) + 0.5) / steps
+    weight = np.exp(-1 / (time * (1 - time)))
+    weight /= weight.sum()
+    centre = np.einsum("t,rti->ri", weight, points)
+    moved = points - centre[:, None]
+    spread = np.einsum("t,rti,rtj->rij", weight, moved, moved)
+    turned = np.einsum("t,rti,rtj->rij", weight, moved, np.gradient(moved, dt, axis=1))
+    return centre, spread, turned - turned.transpose(0, 2, 1)
 
 
 # --- directions ----------------------------------------------------------------------------

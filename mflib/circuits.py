@@ -110,8 +110,11 @@ def arrivals(
     """
     steps = round(periods * max(task.period for task in tasks) / dt)
     outputs = free_run(network, states, steps).outputs.numpy()
-    done = np.array([[judge(run, task, dt).passed for task in tasks] for run in outputs])
-    return np.where(done.any(axis=1), done.argmax(axis=1), -1)
+
+    def done(run):
+        return (k for k, task in enumerate(tasks) if judge(run, task, dt).passed)
+
+    return np.array([next(done(run), -1) for run in outputs])
 
 
 def signals(network: Recurrent, states) -> dict[str, np.ndarray]:

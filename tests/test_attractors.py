@@ -1,5 +1,6 @@
 """Kinds of behaviour, identity and basins, where the answer is known."""
 
+import dataclasses
 import time
 
 import numpy as np
@@ -10,13 +11,14 @@ from hypothesis import strategies as st
 from mflib.attractors import (
     basin_fractions,
     basins,
+    census,
     classify,
     destinations,
     fixed_points,
     identify,
     separating_direction,
 )
-from mflib.systems import references, system, trajectory
+from mflib.systems import ensemble, references, system, trajectory
 from mflib.tasks import seeing_double
 
 TURN = np.linspace(0, 2 * np.pi, 400)
@@ -336,3 +338,67 @@ AT = {"time": 5}
 def test_refusals(call, message):
     with np.errstate(invalid="ignore"), pytest.raises(ValueError, match=message):
         call()
+
+
+# --- census --------------------------------------------------------------------------------
+
+
+def settled(name, initial, steps=800, dt=0.05, **options):
+    run = ensemble(system(name), initial, 4000, dt, keep=steps)
+    return census(run.points, dt, **options)
+
+
+def test_a_census_counts_the_nested_cycles_and_gives_each_start_its_basin():
+    radii = np.linspace(0.3, 3.6, 33)  # the boundary, 2, is not among them
+    found = settled("nested_cycles", np.stack([radii, 0 * radii], axis=1), scale=3.0)
+    assert [one.behaviour.kind for one in found.attractors] == ["limit cycle"] * 2
+    assert found.labels.tolist() == (radii > 2).astype(int).tolist()
+    radius = [one.radius for one in found.attractors]
+    np.testing.assert_allclose(sorted(radius), [1, 3], rtol=1e-4)
+    share = found.attractors[0].share
+    assert share.low < share.share < share.high
+
+
+def test_a_census_of_the_two_wells_finds_two_rests_with_equal_basins():
+    initial = np.random.default_rng(0).uniform([-4, -2.5], [4, 2.5], (300, 2))
+    found = settled("double_well", initial, scale=np.sqrt(10))
+    assert [one.behaviour.kind for one in found.attractors] == ["fixed point"] * 2
+    np.testing.assert_allclose(
+        sorted(one.centre[0] for one in found.attractors), [-(10**0.5), 10**0.5], atol=1e-3
+    )
+    assert found.entropy == pytest.approx(np.log(2), abs=0.02)
+    assert found.effective == pytest.approx(2, abs=0.04)
+
+
+def test_a_census_tells_directions_and_speeds_apart_and_not_phases():
+    a, b = seeing_double()
+    fast = dataclasses.replace(a, omega=1.5)
+    runs = [task.trajectory(1200, 0.1, phase) for task in (a, b, fast, a) for phase in (0, 2, 4)]
+    found = census(runs, 0.1, scale=5.0)
+    assert found.labels.tolist() == [0] * 3 + [1] * 3 + [2] * 3 + [0] * 3
+    assert [one.run for one in found.attractors] == [0, 3, 6]
+
+
+def test_a_run_that_diverged_is_a_verdict_and_adds_to_the_entropy():
+    run = seeing_double()[0].trajectory(400, 0.1)
+    found = census([run, np.full_like(run, np.nan)], 0.1, scale=5.0)
+    assert found.labels.tolist() == [0, -2]
+    assert found.effective == pytest.approx(2)
+    assert census([np.full_like(run, np.inf)], 0.1, scale=5.0).attractors == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"points": np.zeros((2, 50, 2))}, "points: got shape"),
+        ({"points": np.zeros((200, 2))}, "points: got shape"),
+        ({"dt": 0.0}, "dt: got 0.0"),
+        ({"scale": np.nan}, "scale: got nan"),
+        ({"rate": -1.0}, "rate: got -1.0"),
+        ({"tolerance": 0.0}, "tolerance: got 0.0"),
+    ],
+)
+def test_a_census_refuses_what_does_not_fit(change, message):
+    arguments = {"points": np.zeros((2, 200, 2)), "dt": 0.1, "scale": 1.0} | change
+    with pytest.raises(ValueError, match=message):
+        census(**arguments)
