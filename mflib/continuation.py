@@ -103,9 +103,9 @@ def follow(
     >>> one, zero = tf.ones((1, 1)), tf.zeros((1, 1))
     >>> def unit(g):
     ...     return Elman(zero, g * one, zero[0], one, zero[0])
-    >>> branch = follow(unit, [0.5, 1.5], state=[[0.9]], settle=100, steps=1)
+    >>> branch = follow(unit, [1.5, 0.5], state=[[0.9]], settle=100, steps=1)
     >>> branch.outputs[:, 0, 0, 0].round(2)
-    array([0.  , 0.86], dtype=float32)
+    array([0.86, 0.  ], dtype=float32)
     """
     values = np.asarray(values, dtype=float)
     if values.ndim != 1 or not len(values) or not np.all(np.isfinite(values)):

@@ -33,8 +33,11 @@ __all__ = [
     "after_loss",
     "bifurcation",
     "cued",
+    "island",
     "lost",
     "there_and_back",
+    "to_the_edge",
+    "visits",
 ]
 
 TURN = 63
@@ -50,6 +53,8 @@ LESSONS = 0, 5, 10, 20, 50, 100, 200, 500, 2000
 """Steps of the second task's lesson, each a whole lesson with its own fall of the rate."""
 SHARES = np.linspace(0, 1, 11)
 """Places on the straight line between two networks' weights."""
+GRID = np.linspace(0.8, 2, 13), np.linspace(-1, 1, 13)
+"""Gains and shifts of the forget bias."""
 KICKS = 0.1, 0.15, 0.2, 0.3, 0.5
 """Sizes of repeated kicks, in root mean squares of the state."""
 
@@ -135,6 +140,76 @@ def after_loss(network, branch: Branch, position: int, member: int) -> str:
     return "chaos" if largest > 0.01 else "reverses"
 
 
+def island(network, gains, shifts) -> np.ndarray:
+    """Which circles a cue still calls up when the gain and the forget bias are changed.
+
+    Parameters
+    ----------
+    network : LSTM
+    gains, shifts : array_like
+        Of the recurrent kernel, and of the forget gates' biases.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (shifts, gains, 2)
+        Whether the run after a cue of A, of B turns its way all through the last ten of 40 turns.
+    """
+    changed = [[forget_shifted(gained(network, g), b) for g in gains] for b in shifts]
+    ends = [[free_run(one, cued(one), 10 * TURN).outputs.numpy() for one in row] for row in changed]
+    return rotation(ends, COARSE).direction == [1, -1]
+
+
+def visits(outputs) -> np.ndarray:
+    """Which way planar runs turn, by half turns.
+
+    Returns
+    -------
+    numpy.ndarray of int, shape (batch, half turns)
+        1 or -1 if the run moves at least a quarter turn about the origin in 32 steps, else 0.
+    """
+    outputs = np.asarray(outputs, dtype=float)
+    halves = outputs[:, : outputs.shape[1] // 32 * 32].reshape(len(outputs), -1, 32, 2)
+    angle = np.unwrap(np.arctan2(halves[..., 1], halves[..., 0]), axis=-1)
+    moved = angle[..., -1] - angle[..., 0]
+    return np.where(np.abs(moved) > np.pi / 2, np.sign(moved), 0).astype(int)
+
+
+def to_the_edge(network_at, good, bad, state, sign: int, rounds: int = 12) -> Branch:
+    """Come as near as possible to the value at which a circle is lost, and never lose it.
+
+    Each round goes half the way that is left; where the circle would be lost, the run is taken
+    back, and this value is the new end of the way.
+
+    Parameters
+    ----------
+    network_at : callable
+    good, bad : float
+        Values of the parameter at which the circle is there and at which it is not.
+    state : array_like, shape (1, state_dim)
+        On the circle at ``good``.
+    sign : int
+        Its direction.
+    rounds : int
+
+    Returns
+    -------
+    Branch
+        At the values where the circle was there, after 200 turns each, with ten turns.
+    """
+    values, outputs, states = [], [], []
+    for _ in range(rounds):
+        middle = (good + bad) / 2
+        step = follow(network_at, [middle], state, settle=200 * TURN, steps=10 * TURN)
+        if rotation(step.outputs, COARSE).direction[0, 0] != sign:
+            bad = middle
+            continue
+        good, state = middle, step.states[0]
+        values.append(middle)
+        outputs.append(step.outputs[0])
+        states.append(state)
+    return Branch(np.array(values), np.array(outputs), np.array(states))
+
+
 def bifurcation(configuration: Bifurcation) -> dict:
     """Measure what a configuration's study asks for."""
     network = LSTM.create(inputs=2, units=configuration.units, seed=configuration.seed)
@@ -163,7 +238,11 @@ def _edges(network, configuration) -> dict:
     For each way and circle: ``lost``, the value of the parameter, or None if it is never lost;
     ``after``, in a word; ``returned``, whether the run is on its circle again when the parameter
     is back; ``direction``, ``frequency`` and ``radius`` at all values, out and back. For each
-    size of kicks ``residence``, in turns, of 16 runs and 400 turns.
+    size of kicks ``residence``, in turns, of 16 runs and 400 turns. ``switching``: where both
+    circles are lost for the first time, the shares of half turns, of 300 turns, in which the run
+    from A turns one way and the other. ``exponents``: of A and of B, the second exponent with the
+    gain at 1 and turned down as far as the circle bears. ``island``: the share of the ``GRID`` in
+    which cues call up A, B, both and either.
     """
     network = _lesson(network, _orbits(), configuration.seed)
     result = {"does": _does(network, configuration.seed), "ways": {}}
@@ -177,11 +256,16 @@ def _edges(network, configuration) -> dict:
                 None if k is None else after_loss(change(network, values[k]), out, k, member)
                 for member, k in enumerate(ends)
             ],
+            "switching": _switching(network, way, out, ends),
             "returned": (found[1].direction[-1] == [1, -1]).tolist(),
             "direction": [x.direction.T.tolist() for x in found],
             "frequency": [x.frequency.T.round(3).tolist() for x in found],
             "radius": [x.radius.T.round(3).tolist() for x in found],
         }
+    downwards = result["ways"]["gain down"]["lost"]
+    result["exponents"] = [_contraction(network, m, end) for m, end in enumerate(downwards)]
+    a, b = np.moveaxis(island(network, *GRID), -1, 0)
+    result["island"] = [float(np.mean(x)) for x in (a, b, a & b, a | b)]
     states = cued(network, count=8)
     result["residence"] = []
     for kick in KICKS:
@@ -189,6 +273,29 @@ def _edges(network, configuration) -> dict:
         time = residence(rotation(runs, COARSE).direction)
         result["residence"].append(time if np.isfinite(time) else None)
     return result
+
+
+def _switching(network, way, out, ends):
+    if None in ends:
+        return None
+    change, values = WAYS[way]
+    last = max(ends)
+    run = free_run(change(network, values[last]), out.states[last, [0]], 300 * TURN)
+    halves = visits(run.outputs)
+    return [float(np.mean(halves == sign)) for sign in (1, -1)]
+
+
+def _contraction(network, member, end):
+    if end is None:
+        return None
+    change, states = WAYS["gain down"][0], cued(network)[[member]]
+    edge = to_the_edge(lambda g: change(network, g), 1, end, states, (1, -1)[member], rounds=9)
+    ends = [(1.0, states)] + list(zip(edge.values, edge.states, strict=True))[-1:]
+    options = {"steps": 200 * TURN, "dt": COARSE, "count": 2}
+    return [
+        float(network_spectrum(change(network, g), state, **options).exponents[1])
+        for g, state in ends
+    ]
 
 
 def _blending(network, configuration) -> dict:
