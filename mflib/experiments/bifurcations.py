@@ -290,7 +290,7 @@ def _contraction(network, member, end):
         return None
     change, states = WAYS["gain down"][0], cued(network)[[member]]
     edge = to_the_edge(lambda g: change(network, g), 1, end, states, (1, -1)[member], rounds=9)
-    ends = [(1.0, states)] + list(zip(edge.values, edge.states, strict=True))[-1:]
+    ends = [(1.0, states), *list(zip(edge.values, edge.states, strict=True))[-1:]]
     options = {"steps": 200 * TURN, "dt": COARSE, "count": 2}
     return [
         float(network_spectrum(change(network, g), state, **options).exponents[1])
@@ -332,9 +332,8 @@ def _sequence(network, configuration) -> dict:
 STUDIES = {"edges": _edges, "blending": _blending, "sequence": _sequence}
 
 BIFURCATIONS = [
-    *(Bifurcation("edges", 8, seed) for seed in range(20)),
     *(Bifurcation("sequence", 8, seed) for seed in range(20)),
-    *(Bifurcation("blending", 8, seed, copies) for seed in range(20) for copies in range(9)),
-    *(Bifurcation("edges", 16, seed) for seed in range(10)),
+    *(Bifurcation("edges", 8, seed) for seed in range(20)),
+    *(Bifurcation("blending", 8, seed, copies) for seed in range(10) for copies in range(9)),
 ]
-"""Studies, sizes and seeds, recorded in ``data/bifurcations.jsonl``."""
+"""Studies and seeds, recorded in ``data/bifurcations.jsonl``."""
