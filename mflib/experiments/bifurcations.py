@@ -65,9 +65,9 @@ class Bifurcation:
 
     Attributes
     ----------
-    study : {"edges", "blending", "sequence"}
+    study : {"edges", "blending", "sequence", "again"}
         Parameters turned after training; shares of the tasks in training; one task trained after
-        the other, and the weights of two networks mixed.
+        the other, and the weights of two networks mixed; the same task trained a second time.
     units : int
     seed : int
         Of its initial weights and its training.
@@ -329,11 +329,19 @@ def _sequence(network, configuration) -> dict:
     }
 
 
-STUDIES = {"edges": _edges, "blending": _blending, "sequence": _sequence}
+def _again(network, configuration) -> dict:
+    """Whether A and B pass after A alone and each of the ``LESSONS`` of A once more."""
+    (a, _), seed = _orbits(), configuration.seed
+    first = _lesson(network, [a], seed)
+    return {"after": [_does(_lesson(first, [a], seed, steps), seed) for steps in LESSONS]}
+
+
+STUDIES = {"edges": _edges, "blending": _blending, "sequence": _sequence, "again": _again}
 
 BIFURCATIONS = [
     *(Bifurcation("sequence", 8, seed) for seed in range(20)),
     *(Bifurcation("edges", 8, seed) for seed in range(20)),
     *(Bifurcation("blending", 8, seed, copies) for seed in range(10) for copies in range(9)),
+    *(Bifurcation("again", 8, seed) for seed in range(20)),
 ]
 """Studies and seeds, recorded in ``data/bifurcations.jsonl``."""
