@@ -17,7 +17,8 @@ from mflib.continuation import (
     residence,
     rotation,
 )
-from mflib.experiments.reservoir_computers import COARSE
+from mflib.experiments.reservoir_computers import COARSE, TURN
+from mflib.experiments.seeing_double import training_orbits
 from mflib.judge import judge
 from mflib.lyapunov import network_spectrum
 from mflib.networks import LSTM
@@ -40,8 +41,6 @@ __all__ = [
     "visits",
 ]
 
-TURN = 63
-"""Steps of a turn, nearly: 2 pi / 0.1."""
 WAYS = {
     "gain up": (gained, np.linspace(1, 2, 51)),
     "gain down": (gained, np.linspace(1, 0.6, 41)),
@@ -222,10 +221,6 @@ def _lesson(network, trajectories, seed, steps=2000):
     return train(network, trajectories, Protocol(steps=steps), seed=seed, progress=False).network
 
 
-def _orbits():
-    return [task.trajectory(2000, COARSE) for task in seeing_double()]
-
-
 def _does(network, seed=0) -> list[bool]:
     """Whether A, and whether B, pass the strict judge."""
     found = judge(network, seeing_double(), COARSE, seed=seed)
@@ -244,7 +239,7 @@ def _edges(network, configuration) -> dict:
     gain at 1 and turned down as far as the circle bears. ``island``: the share of the ``GRID`` in
     which cues call up A, B, both and either.
     """
-    network = _lesson(network, _orbits(), configuration.seed)
+    network = _lesson(network, training_orbits(), configuration.seed)
     result = {"does": _does(network, configuration.seed), "ways": {}}
     for way, (change, values) in WAYS.items():
         out, back = there_and_back(network, way)
@@ -300,7 +295,7 @@ def _contraction(network, member, end):
 
 def _blending(network, configuration) -> dict:
     """Whether A and B pass after training on ``copies`` windows of A and the rest of B."""
-    a, b = _orbits()
+    a, b = training_orbits()
     copies = configuration.copies
     network = _lesson(network, [a] * copies + [b] * (8 - copies), configuration.seed)
     return {"does": _does(network, configuration.seed)}
@@ -313,7 +308,7 @@ def _sequence(network, configuration) -> dict:
     eight of A. ``same``, ``different``: at each of the ``SHARES`` of
     the way from the network of A to one of B, from the same and from other initial weights.
     """
-    (a, b), seed = _orbits(), configuration.seed
+    (a, b), seed = training_orbits(), configuration.seed
     first = _lesson(network, [a], seed)
     other = LSTM.create(inputs=2, units=configuration.units, seed=1000 + seed)
     second, third = _lesson(network, [b], seed), _lesson(other, [b], seed)
@@ -331,7 +326,7 @@ def _sequence(network, configuration) -> dict:
 
 def _again(network, configuration) -> dict:
     """Whether A and B pass after A alone and each of the ``LESSONS`` of A once more."""
-    (a, _), seed = _orbits(), configuration.seed
+    (a, _), seed = training_orbits(), configuration.seed
     first = _lesson(network, [a], seed)
     return {"after": [_does(_lesson(first, [a], seed, steps), seed) for steps in LESSONS]}
 

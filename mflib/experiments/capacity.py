@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mflib.experiments.two_worlds import WORLDS, Worlds, asked
+from mflib.experiments.reservoir_computers import TURN
+from mflib.experiments.two_worlds import WORLDS, Worlds, asked, together
 from mflib.networks import LSTM
 from mflib.tasks import Lissajous
 from mflib.training import Protocol, train
 
 __all__ = ["CHAOS", "CURVES", "FIGURES", "LARGE", "TURN", "Curves", "curves"]
 
-TURN = 63
-"""Samples in a period of a curve."""
 FIGURES = [
     Lissajous(a, b, backwards=backwards)
     for a, b in ((1, 1), (1, 2), (2, 1), (1, 3), (3, 1), (2, 3), (3, 2), (3, 4))
@@ -44,11 +43,11 @@ class Curves:
 
     def trained(self, *, progress: bool = True) -> LSTM:
         """The network after training."""
-        orbits = [task.data() for task in self.tasks()]
-        data = [orbit for together in zip(*orbits, strict=True) for orbit in together]
         network = LSTM.create(inputs=2, units=self.units, seed=self.seed)
         protocol = Protocol(steps=4000, batch=32, window=2 * TURN, learning_rate=1e-2)
-        return train(network, data, protocol, seed=self.seed, progress=progress).network
+        return train(
+            network, together(self.tasks()), protocol, seed=self.seed, progress=progress
+        ).network
 
 
 def curves(configuration: Curves) -> dict:

@@ -10,6 +10,7 @@ from mflib.attractors import Census, census
 from mflib.circuits import arrivals, on_attractors
 from mflib.closed_loop import drive, free_run
 from mflib.experiments.reservoir_computers import COARSE
+from mflib.experiments.seeing_double import training_orbits
 from mflib.judge import judge, strict
 from mflib.networks import LSTM
 from mflib.tasks import Circle, cues, seeing_double
@@ -206,7 +207,7 @@ class CuesAndBasins:
 
     def trained(self) -> LSTM:
         """The network after training."""
-        data = [task.trajectory(2000, COARSE) for task in seeing_double(self.x_cen)]
+        data = training_orbits(self.x_cen)
         network = LSTM.create(inputs=2, units=self.units, seed=self.seed)
         protocol = Protocol(noise=tuple(self.noise))
         return train(network, data, protocol, seed=self.seed, progress=False).network

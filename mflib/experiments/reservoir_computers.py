@@ -21,6 +21,8 @@ FINE = 0.01
 """Time step, as published."""
 COARSE = 0.1
 """Time step of the closed loop where it is a differential equation, which any small step solves."""
+TURN = 63
+"""Coarse steps of a turn, nearly: 2 pi / 0.1."""
 
 
 @dataclass(frozen=True)

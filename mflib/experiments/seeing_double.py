@@ -18,7 +18,15 @@ from mflib.reservoirs import ContinuousReservoir, LeakyReservoir, fit_readout, r
 from mflib.tasks import cues, seeing_double, standardisation
 from mflib.training import Protocol, train
 
-__all__ = ["LEARNERS", "LESSON", "RANDOM", "SEEING_DOUBLE", "SeeingDouble", "sees_double"]
+__all__ = [
+    "LEARNERS",
+    "LESSON",
+    "RANDOM",
+    "SEEING_DOUBLE",
+    "SeeingDouble",
+    "sees_double",
+    "training_orbits",
+]
 
 LESSON = Protocol(steps=4000, batch=16)
 """How every network that sees double is trained, chosen on seeds 100 to 123 where circles touch."""
@@ -117,6 +125,11 @@ RANDOM = {
 """Reservoirs by kind and size, with settings chosen at total overlap on seeds 100 and up."""
 
 
+def training_orbits(x_cen: float = 0.0) -> list[np.ndarray]:
+    """What networks learn the two circles from, each of shape ``(2000, 2)``."""
+    return [task.trajectory(2000, COARSE) for task in seeing_double(x_cen)]
+
+
 @dataclass(frozen=True)
 class SeeingDouble:
     """A network that is to see double.
@@ -145,7 +158,7 @@ class SeeingDouble:
         """The network after training: of all its weights or, if it is random, of its readout."""
         if self.kind not in LEARNERS:
             return RANDOM[self.kind, self.units].fitted(self.units, self.x_cen, self.seed)
-        data = [task.trajectory(2000, COARSE) for task in seeing_double(self.x_cen)]
+        data = training_orbits(self.x_cen)
         return train(self.untrained(), data, LESSON, seed=self.seed, progress=False).network
 
     def cued(self, network: Network) -> tf.Tensor:

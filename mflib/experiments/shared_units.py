@@ -19,6 +19,7 @@ from mflib.circuits import (
     transplant,
 )
 from mflib.experiments.reservoir_computers import COARSE
+from mflib.experiments.seeing_double import training_orbits
 from mflib.judge import judge
 from mflib.networks import LSTM
 from mflib.tasks import cues, seeing_double
@@ -59,9 +60,8 @@ def shared_units(configuration: SharedUnits) -> dict:
         a part of the state is exchanged.
     """
     tasks, dt = seeing_double(), COARSE
-    trajectories = [task.trajectory(2000, dt) for task in tasks]
     network = LSTM.create(inputs=2, units=configuration.units, seed=configuration.seed)
-    network = train(network, trajectories, Protocol(), seed=configuration.seed).network
+    network = train(network, training_orbits(), Protocol(), seed=configuration.seed).network
     cue = np.stack([cues(task, 63, dt, count=1)[0] for task in tasks])
     states, outputs = on_attractors(network, cue, settle=5040, steps=1260)
     per_task = [signals(network, run) for run in states]

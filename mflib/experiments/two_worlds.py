@@ -27,6 +27,7 @@ __all__ = [
     "asked",
     "destinations",
     "named",
+    "together",
     "worlds",
 ]
 
@@ -107,9 +108,7 @@ class Worlds:
 
     def trained(self, *, progress: bool = True) -> LSTM:
         """The network after training."""
-        orbits = [task.data() for task in self.tasks()]
-        # neighbours in the list are of different worlds, so every step of Adam sees all of them
-        data = [orbit for together in zip(*orbits, strict=True) for orbit in together]
+        data = together(self.tasks())
         network = LSTM.create(inputs=3, units=self.units, seed=self.seed)
         options = {"seed": self.seed, "progress": progress}
         first = Protocol(
@@ -124,6 +123,23 @@ class Worlds:
             return train(network, data, first, **options).network
         then = Refinement(self.iterations, window=60, burn_in=20, noise=self.last_noise)
         return learned(network, data, first, then, **options)
+
+
+def together(tasks: Sequence) -> list[np.ndarray]:
+    """What there is to learn of all tasks, so that every step of Adam sees all of them.
+
+    Parameters
+    ----------
+    tasks : sequence
+        Of :class:`~mflib.tasks.Attractor` or :class:`~mflib.tasks.Lissajous`.
+
+    Returns
+    -------
+    list of numpy.ndarray, each of shape (steps, dim)
+        Orbits; neighbours in the list belong to different tasks.
+    """
+    orbits = (task.data() for task in tasks)
+    return [orbit for neighbours in zip(*orbits, strict=True) for orbit in neighbours]
 
 
 def destinations(
