@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from mflib.closed_loop import free_run, warm_up
+from mflib.experiments import recorded
 from mflib.experiments.reservoir_computers import TURN
-from mflib.experiments.two_worlds import WORLDS, Worlds, asked, together
-from mflib.networks import LSTM
+from mflib.experiments.two_worlds import LONG_CUE, PERIOD, WORLDS, Worlds, asked, together
+from mflib.metrics import valid_prediction_time
+from mflib.networks import LSTM, Network
 from mflib.tasks import Lissajous
 from mflib.training import Protocol, train
 
-__all__ = ["CHAOS", "CURVES", "FIGURES", "LARGE", "TURN", "Curves", "curves"]
+__all__ = [
+    "CHAOS",
+    "CURVES",
+    "FIGURES",
+    "LARGE",
+    "TURN",
+    "Curves",
+    "chaos",
+    "curves",
+    "horizons",
+]
+
+FORECASTS = 50
+"""Of each world."""
 
 FIGURES = [
     Lissajous(a, b, backwards=backwards)
@@ -31,11 +50,14 @@ class Curves:
     units : int
     seed : int
         Of weights, windows and noise.
+    steps : int
+        Of Adam.
     """
 
     count: int
     units: int
     seed: int
+    steps: int = 4000
 
     def tasks(self) -> list[Lissajous]:
         """The curves."""
@@ -44,7 +66,7 @@ class Curves:
     def trained(self, *, progress: bool = True) -> LSTM:
         """The network after training."""
         network = LSTM.create(inputs=2, units=self.units, seed=self.seed)
-        protocol = Protocol(steps=4000, batch=32, window=2 * TURN, learning_rate=1e-2)
+        protocol = Protocol(self.steps, batch=32, window=2 * TURN, learning_rate=1e-2)
         return train(
             network, together(self.tasks()), protocol, seed=self.seed, progress=progress
         ).network
@@ -64,13 +86,61 @@ CURVES = [
 """Numbers of curves and of units, recorded in ``data/curves.jsonl``."""
 
 
-def _chaos(count, units, seed, steps=14_000):
+def horizons(network: Network, tasks: Sequence) -> dict[str, list[float]]:
+    """For how long a network forecasts each of its worlds.
+
+    Parameters
+    ----------
+    network : Network
+    tasks : sequence
+        Of :class:`~mflib.tasks.Attractor`.
+
+    Returns
+    -------
+    dict
+        For each task valid prediction times, in turns, of 50 forecasts after ten turns heard; at
+        most 20 turns.
+    """
+    heard = LONG_CUE * PERIOD
+
+    def valid(task):
+        orbits = task.orbits(FORECASTS, 3 * heard, seed=3)
+        state = warm_up(network, orbits[:, :heard])
+        run = free_run(network, state, 2 * heard).outputs.numpy()
+        truth, size = orbits[:, heard:], np.ones(run.shape[-1])  # attractors are of unit size
+        return valid_prediction_time(run, truth, size, dt=1 / PERIOD).tolist()
+
+    return {task.name: valid(task) for task in tasks}
+
+
+def _worlds(count, units, steps=14_000, batch=16):
     names = " ".join(list(WORLDS)[:count])
-    return Worlds(names, units=units, seed=seed, steps=steps, last_noise=5e-4)
+    return Worlds(names, units=units, steps=steps, last_noise=5e-4, batch=batch)
 
 
-CHAOS = [_chaos(count, units, 0) for units in (16, 32, 64, 128) for count in (2, 4, 8, 16)]
+LARGE = [_worlds(8, 128), _worlds(16, 192, steps=24_000, batch=32)]
+"""Eight and sixteen chaotic attractors, kept in ``data/``."""
+
+CHAOS = [_worlds(count, units) for units in (16, 32, 64, 128) for count in (2, 4, 8, 16)]
 """Numbers of chaotic attractors and of units, recorded in ``data/chaos.jsonl``."""
 
-LARGE = [_chaos(8, 128, 0), _chaos(16, 192, 0, steps=20_000)]
-"""Eight and sixteen chaotic attractors, kept in ``data/``."""
+
+def chaos(configuration: Worlds) -> dict:
+    """Train a network, ask it for its worlds and let it forecast them.
+
+    Parameters
+    ----------
+    configuration : Worlds
+        A network of ``LARGE`` is read from its file.
+
+    Returns
+    -------
+    dict
+        As :func:`~mflib.experiments.two_worlds.asked`; ``horizons``: the mean of each world's, in
+        turns.
+    """
+    kept = configuration in LARGE
+    network = recorded(configuration) if kept else configuration.trained(progress=False)
+    tasks = configuration.tasks()
+    means = {name: float(np.mean(found)) for name, found in horizons(network, tasks).items()}
+    return {**asked(network, tasks), "horizons": means}
