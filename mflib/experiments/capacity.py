@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from mflib.closed_loop import free_run, warm_up
-from mflib.experiments import recorded
 from mflib.experiments.reservoir_computers import TURN
 from mflib.experiments.two_worlds import LONG_CUE, PERIOD, WORLDS, Worlds, asked, together
 from mflib.metrics import valid_prediction_time
@@ -118,7 +117,7 @@ def _worlds(count, units, steps=14_000, batch=16):
     return Worlds(names, units=units, steps=steps, last_noise=5e-4, batch=batch)
 
 
-LARGE = [_worlds(8, 128), _worlds(16, 192, steps=24_000, batch=32)]
+LARGE = [_worlds(count, units, 24_000, 32) for count, units in ((8, 128), (16, 192))]
 """Eight and sixteen chaotic attractors, kept in ``data/``."""
 
 CHAOS = [_worlds(count, units) for units in (16, 32, 64, 128) for count in (2, 4, 8, 16)]
@@ -131,7 +130,6 @@ def chaos(configuration: Worlds) -> dict:
     Parameters
     ----------
     configuration : Worlds
-        A network of ``LARGE`` is read from its file.
 
     Returns
     -------
@@ -139,8 +137,6 @@ def chaos(configuration: Worlds) -> dict:
         As :func:`~mflib.experiments.two_worlds.asked`; ``horizons``: the mean of each world's, in
         turns.
     """
-    kept = configuration in LARGE
-    network = recorded(configuration) if kept else configuration.trained(progress=False)
-    tasks = configuration.tasks()
+    network, tasks = configuration.trained(progress=False), configuration.tasks()
     means = {name: float(np.mean(found)) for name, found in horizons(network, tasks).items()}
     return {**asked(network, tasks), "horizons": means}
