@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from mflib.closed_loop import free_run, warm_up
+from mflib.experiments import recorded
 from mflib.experiments.reservoir_computers import TURN
 from mflib.experiments.two_worlds import LONG_CUE, PERIOD, WORLDS, Worlds, asked, together
+from mflib.lyapunov import network_spectrum, spectrum
 from mflib.metrics import valid_prediction_time
 from mflib.networks import LSTM, Network
 from mflib.tasks import Lissajous
@@ -25,6 +27,7 @@ __all__ = [
     "chaos",
     "curves",
     "horizons",
+    "large",
 ]
 
 FORECASTS = 50
@@ -117,11 +120,11 @@ def _worlds(count, units, steps=14_000, batch=16):
     return Worlds(names, units=units, steps=steps, last_noise=5e-4, batch=batch)
 
 
-LARGE = [_worlds(count, units, 24_000, 32) for count, units in ((8, 128), (16, 192))]
-"""Eight and sixteen chaotic attractors, kept in ``data/``."""
-
 CHAOS = [_worlds(count, units) for units in (16, 32, 64, 128) for count in (2, 4, 8, 16)]
 """Numbers of chaotic attractors and of units, recorded in ``data/chaos.jsonl``."""
+
+LARGE = [_worlds(count, units, 24_000, 32) for count, units in ((8, 128), (16, 192))]
+"""Eight and sixteen chaotic attractors; networks in ``data/``, results in ``data/large.jsonl``."""
 
 
 def chaos(configuration: Worlds) -> dict:
@@ -138,5 +141,36 @@ def chaos(configuration: Worlds) -> dict:
         turns.
     """
     network, tasks = configuration.trained(progress=False), configuration.tasks()
-    means = {name: float(np.mean(found)) for name, found in horizons(network, tasks).items()}
-    return {**asked(network, tasks), "horizons": means}
+    return {**asked(network, tasks), "horizons": _means(horizons(network, tasks))}
+
+
+def large(configuration: Worlds) -> dict:
+    """Ask a recorded network as :func:`chaos` does, at more length, and measure its exponents.
+
+    Parameters
+    ----------
+    configuration : Worlds
+
+    Returns
+    -------
+    dict
+        As :func:`chaos`, after 25 cues of each world; ``exponents``: the largest of each world's
+        system and of the network that is led there, per unit of the system's time.
+    """
+    network, tasks = recorded(configuration), configuration.tasks()
+    return {
+        **asked(network, tasks, cues=25),
+        "horizons": _means(horizons(network, tasks)),
+        "exponents": {task.name: _exponents(network, task) for task in tasks},
+    }
+
+
+def _exponents(network, task):
+    true = spectrum(task.flow, count=1).exponents[0]
+    state = warm_up(network, task.orbits(16, LONG_CUE * PERIOD, seed=2))
+    own = network_spectrum(network, state, steps=5000, dt=task.dt, count=1).exponents[0]
+    return [float(true), float(own)]
+
+
+def _means(found):
+    return {name: float(np.mean(values)) for name, values in found.items()}

@@ -190,7 +190,7 @@ def named(runs, tasks: Sequence) -> list[str]:
     return [end.name or "none" for end in identify_all(runs, known, dt=1.0, reject=FAR)]
 
 
-def asked(network: Network, tasks: Sequence, period: int = PERIOD) -> dict:
+def asked(network: Network, tasks: Sequence, period: int = PERIOD, *, cues: int = RUNS) -> dict:
     """Which attractors are in a network, and which a short cue finds.
 
     Parameters
@@ -200,18 +200,20 @@ def asked(network: Network, tasks: Sequence, period: int = PERIOD) -> dict:
         Of :class:`~mflib.tasks.Attractor` or :class:`~mflib.tasks.Lissajous`.
     period : int
         Samples in a turn.
+    cues : int
+        Of each task.
 
     Returns
     -------
     dict
-        ``stored``: for each task, after 16 cues of ten turns and a free run of 400, where the runs
+        ``stored``: for each task, after cues of ten turns and a free run of 400, where the runs
         have ended, with their numbers; ``selected``: the same after cues of one turn.
     """
-    heard = np.stack([task.orbits(RUNS, LONG_CUE * period, seed=1) for task in tasks])
+    heard = np.stack([task.orbits(cues, LONG_CUE * period, seed=1) for task in tasks])
 
     def ends(turns):
-        cue = heard[:, :, -turns * period :].reshape(len(tasks) * RUNS, turns * period, -1)
-        found = np.reshape(destinations(network, cue, tasks, period=period), (-1, RUNS))
+        cue = heard[:, :, -turns * period :].reshape(len(tasks) * cues, turns * period, -1)
+        found = np.reshape(destinations(network, cue, tasks, period=period), (-1, cues))
         return {
             task.name: dict(Counter(names.tolist()))
             for task, names in zip(tasks, found, strict=True)
