@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from mflib.attractors import identify, identify_all
+from mflib.closed_loop import free_run, warm_up
+from mflib.experiments import capacity
 from mflib.experiments.capacity import CHAOS, CURVES, FIGURES, LARGE, TURN, Curves, curves
 from mflib.experiments.two_worlds import (
     EIGHT,
@@ -16,6 +18,7 @@ from mflib.experiments.two_worlds import (
     Worlds,
     asked,
     destinations,
+    late,
     named,
     worlds,
 )
@@ -101,6 +104,13 @@ def test_a_network_at_rest_is_in_no_world():
     assert destinations(network, cue, tasks, turns=100) == ["none"] * 3
 
 
+def test_the_last_turns_are_those_of_one_long_run():
+    network = LSTM.create(inputs=3, units=4, seed=1)
+    cue = EIGHT[0].orbits(2, PERIOD)
+    whole = free_run(network, warm_up(network, cue), 200 * PERIOD).outputs[:, -100 * PERIOD :]
+    np.testing.assert_allclose(late(network, cue, turns=200), whole, atol=1e-5)
+
+
 def test_a_trained_network_is_asked_for_all_its_tasks():
     few = Worlds("lorenz chen", units=3, steps=5, window=20, batch=4)
     found = worlds(few)
@@ -108,7 +118,21 @@ def test_a_trained_network_is_asked_for_all_its_tasks():
     for ends in found.values():
         assert [sum(numbers.values()) for numbers in ends.values()] == [16, 16]
     result = curves(Curves(2, 2, 0))
+    more = asked(few.trained(progress=False), few.tasks(), cues=3)
+    assert sum(more["stored"]["chen"].values()) == 3
     assert set(result["stored"]) == {"1:1", "1:1 backwards"}
+
+
+def test_horizons_and_exponents_of_kept_networks(monkeypatch):
+    """A network that does not move forecasts nothing, and its errors die out."""
+    few = Worlds("lorenz chen", units=3, steps=5, window=20, batch=4)
+    still = LSTM.create(inputs=3, units=3)
+    monkeypatch.setattr(capacity, "recorded", lambda configuration: still)
+    row = capacity.large(few)
+    assert all(value < 1 for value in row["horizons"].values())
+    assert row["exponents"]["lorenz"][0] == pytest.approx(0.906, rel=0.02)
+    assert all(own < 0 for _, own in row["exponents"].values())
+    assert set(capacity.chaos(few)) == {"stored", "selected", "horizons"}
 
 
 def test_the_refinement_is_used():
@@ -121,6 +145,7 @@ def test_the_refinement_is_used():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (lambda: late(None, None, turns=150), "turns: got 150"),
         (lambda: Attractor("lorenz", dt=0), "dt: got 0"),
         (lambda: Attractor("lorenz", dt=0.1, centre=(0.0,)), r"centre: got \(0.0,\)"),
         (lambda: Attractor("nowhere", dt=0.1), "nowhere"),

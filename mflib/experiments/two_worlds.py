@@ -26,6 +26,7 @@ __all__ = [
     "Worlds",
     "asked",
     "destinations",
+    "late",
     "named",
     "together",
     "worlds",
@@ -159,7 +160,7 @@ def destinations(
         Of :class:`~mflib.tasks.Attractor` or :class:`~mflib.tasks.Lissajous`, between which to
         decide. Velocities count too: the attractors share one place.
     turns : int
-        Of the free run, at least 100. The last 100 are looked at.
+        Of the free run. The last 100 are looked at.
     period : int
         Samples in a turn.
 
@@ -167,9 +168,44 @@ def destinations(
     -------
     list of str
         ``"none"`` for a run that is on none of them.
+
+    Raises
+    ------
+    ValueError
+        If ``turns`` is not a multiple of 100.
     """
-    run = free_run(network, warm_up(network, cues), turns * period)
-    return named(run.outputs[:, -LOOKED_AT * period :].numpy(), tasks)
+    return named(late(network, cues, turns, period), tasks)
+
+
+def late(network: Network, cues, turns: int = TURNS, period: int = PERIOD) -> np.ndarray:
+    """The last hundred turns of the closed loop after each cue.
+
+    Parameters
+    ----------
+    network : Network
+    cues : array_like, shape (batch, time, dim)
+    turns : int
+        Of the free run.
+    period : int
+        Samples in a turn.
+
+    Returns
+    -------
+    numpy.ndarray, shape (batch, 100 * period, dim)
+
+    Raises
+    ------
+    ValueError
+        If ``turns`` is not a multiple of 100.
+    """
+    if turns < LOOKED_AT or turns % LOOKED_AT:
+        raise ValueError(f"turns: got {turns}, expected a multiple of {LOOKED_AT}")
+    state = warm_up(network, cues)
+    # in legs, of which only the last is kept: a run's states fill the memory otherwise
+    for _ in range(turns // LOOKED_AT):
+        run = free_run(network, state, LOOKED_AT * period)
+        state = run.state
+    return run.outputs.numpy()
 
 
 def named(runs, tasks: Sequence) -> list[str]:
