@@ -124,7 +124,7 @@ CHAOS = [
     _worlds(count, units)
     for units in (16, 32, 64, 128)
     for count in (2, 4, 8, 16)
-    if units < 128 or count > 4  # two and four fit into 64 units
+    if units < 128 or count == 8  # two and four fit into 64 units; sixteen: see LARGE
 ]
 """Numbers of chaotic attractors and of units, recorded in ``data/chaos.jsonl``."""
 
