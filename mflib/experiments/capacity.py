@@ -88,7 +88,7 @@ CURVES = [
 """Numbers of curves and of units, recorded in ``data/curves.jsonl``."""
 
 
-def horizons(network: Network, tasks: Sequence) -> dict[str, list[float]]:
+def horizons(network: Network, tasks: Sequence) -> dict[str, float]:
     """For how long a network forecasts each of its worlds.
 
     Parameters
@@ -100,8 +100,8 @@ def horizons(network: Network, tasks: Sequence) -> dict[str, list[float]]:
     Returns
     -------
     dict
-        For each task valid prediction times, in turns, of 50 forecasts after ten turns heard; at
-        most 20 turns.
+        For each task the mean valid prediction time, in turns, of 50 forecasts after ten turns
+        heard; at most 20 turns.
     """
     heard = LONG_CUE * PERIOD
 
@@ -110,7 +110,7 @@ def horizons(network: Network, tasks: Sequence) -> dict[str, list[float]]:
         state = warm_up(network, orbits[:, :heard])
         run = free_run(network, state, 2 * heard).outputs.numpy()
         truth, size = orbits[:, heard:], np.ones(run.shape[-1])  # attractors are of unit size
-        return valid_prediction_time(run, truth, size, dt=1 / PERIOD).tolist()
+        return float(valid_prediction_time(run, truth, size, dt=1 / PERIOD).mean())
 
     return {task.name: valid(task) for task in tasks}
 
@@ -142,11 +142,9 @@ def chaos(configuration: Worlds) -> dict:
     Returns
     -------
     dict
-        As :func:`~mflib.experiments.two_worlds.asked`; ``horizons``: the mean of each world's, in
-        turns.
+        As :func:`~mflib.experiments.two_worlds.asked`; ``horizons``, as :func:`horizons`.
     """
-    network, tasks = configuration.trained(progress=False), configuration.tasks()
-    return {**asked(network, tasks), "horizons": _means(horizons(network, tasks))}
+    return _measured(configuration.trained(progress=False), configuration.tasks())
 
 
 def large(configuration: Worlds) -> dict:
@@ -163,11 +161,12 @@ def large(configuration: Worlds) -> dict:
         system and of the network that is led there, per unit of the system's time.
     """
     network, tasks = recorded(configuration), configuration.tasks()
-    return {
-        **asked(network, tasks, cues=25),
-        "horizons": _means(horizons(network, tasks)),
-        "exponents": {task.name: _exponents(network, task) for task in tasks},
-    }
+    exponents = {task.name: _exponents(network, task) for task in tasks}
+    return {**_measured(network, tasks, cues=25), "exponents": exponents}
+
+
+def _measured(network, tasks, **options):
+    return {**asked(network, tasks, **options), "horizons": horizons(network, tasks)}
 
 
 def _exponents(network, task):
@@ -175,7 +174,3 @@ def _exponents(network, task):
     state = warm_up(network, task.orbits(16, LONG_CUE * PERIOD, seed=2))
     own = network_spectrum(network, state, steps=5000, dt=task.dt, count=1).exponents[0]
     return [float(true), float(own)]
-
-
-def _means(found):
-    return {name: float(np.mean(values)) for name, values in found.items()}
