@@ -264,7 +264,7 @@ def worlds(configuration: Worlds) -> dict:
 
 
 PAIRS = [
-    Worlds(f"{a.name} {b.name}", units=48, steps=10_000, last_noise=5e-4)
+    Worlds(f"{a.name} {b.name}", units=48, steps=20_000, last_noise=5e-4)
     for a, b in combinations(EIGHT, 2)
 ]
 """All pairs of the eight, on top of each other, recorded in ``data/pairs.jsonl``."""
