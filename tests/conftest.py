@@ -1,12 +1,15 @@
 """What the tests of the built book share."""
 
+import os
 from pathlib import Path
 
 import pytest
 
+from tools.execute import compiling_once
 from tools.project import Project
 
 ROOT = Path(__file__).parents[1]
+os.environ.update(compiling_once(Project.open(ROOT)))  # before the first program is compiled
 
 
 @pytest.fixture(scope="session")

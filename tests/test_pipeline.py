@@ -160,6 +160,14 @@ def test_the_readme_takes_its_pictures_from_the_welcome_page(book):
         take(book.root)
 
 
+def test_what_chapters_share_is_compiled_once(book):
+    program = "import tensorflow as tf\nadd = tf.function(lambda x: x + x, jit_compile=True)"
+    for name in ("one", "two"):
+        book.chapter(name, program, "assert add(tf.ones(3)).numpy().tolist() == [2, 2, 2]")
+    book.run(limits=Limits(processes=1, cell=60, chapter=60))
+    assert len([path for path in book.root.glob("_build/compiled/*/*") if path.is_file()]) == 1
+
+
 def test_broken_chapter_is_named_with_cell_and_traceback(book):
     book.chapter("broken", "a = 1", "b = a / 0")
     message = book.failure()

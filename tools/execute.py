@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
+import platform
+import re
 import signal
 import sys
 import tempfile
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -215,10 +219,27 @@ def _environment(project: Project) -> dict[str, str]:
     # more would wait for one another, and small networks are faster on one even alone.
     threads = {"OPENBLAS_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1"}
     environment = {**os.environ, **threads, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONNOUSERSITE": "1"}
+    environment |= compiling_once(project)
     environment.pop("MPLBACKEND", None)
     # Start-up files in a reader's own IPython profile must not change the book.
     environment["IPYTHONDIR"] = str(project.build / "ipython")
     return environment
+
+
+def compiling_once(project: Project) -> dict[str, str]:
+    """Return the setting with which TensorFlow keeps what it compiles, for all chapters and tests.
+
+    The same program is compiled once then, not once in every process. What is computed does not
+    change. Compiled programs fit one version and one kind of processor: each has its folder.
+    """
+    try:
+        processor = re.search(r"^(flags|Features).*", Path("/proc/cpuinfo").read_text(), re.M)[0]
+    except (OSError, TypeError):  # not Linux, or a Linux that lists no features
+        processor = platform.processor()
+    name = hashlib.sha256(f"{version('tensorflow')} {processor}".encode()).hexdigest()[:16]
+    folder = project.build / "compiled" / name
+    given = os.environ.get("TF_XLA_FLAGS", "")
+    return {"TF_XLA_FLAGS": f'{given} --tf_xla_persistent_cache_directory="{folder}"'.strip()}
 
 
 def _describe(chapter: Chapter, cell_id: str | None, reason: str, details: str) -> str:
