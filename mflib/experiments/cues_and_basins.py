@@ -9,7 +9,7 @@ import numpy as np
 from mflib.attractors import Census, census
 from mflib.circuits import arrivals, on_attractors
 from mflib.closed_loop import drive, free_run
-from mflib.experiments.reservoir_computers import COARSE
+from mflib.experiments.reservoir_computers import COARSE, TURN
 from mflib.experiments.seeing_double import training_orbits
 from mflib.judge import judge, strict
 from mflib.networks import LSTM
@@ -34,8 +34,8 @@ __all__ = [
     "untrained_cues",
 ]
 
-LENGTHS = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 21, 34, 63)
-"""Samples in a cue; 63 are one turn."""
+LENGTHS = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 21, 34, TURN)
+"""Samples in a cue; the longest is one turn."""
 NOISES = (0.0, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0)
 """Standard deviation of the noise on every coordinate of a cue, in radii."""
 MIXTURES = tuple(k / 10 for k in range(11))
@@ -143,16 +143,16 @@ def heard_ending(network, task: Circle, angles, lengths, dt: float = COARSE) -> 
 
 
 def noisy_cues(tasks, level: float, seed: int, dt: float = COARSE) -> np.ndarray:
-    """Cues of one turn with noise, ``level`` radii of it, ``(tasks * STARTS, 63, 2)``."""
+    """Cues of one turn with noise, ``level`` radii of it, ``(tasks * STARTS, TURN, 2)``."""
     return np.concatenate(
         [
-            cues(task, 63, dt, STARTS, level * task.radius, seed=len(tasks) * seed + k)
+            cues(task, TURN, dt, STARTS, level * task.radius, seed=len(tasks) * seed + k)
             for k, task in enumerate(tasks)
         ]
     )
 
 
-def mixtures(tasks, shares, dt: float = COARSE, length: int = 63, count: int = STARTS):
+def mixtures(tasks, shares, dt: float = COARSE, length: int = TURN, count: int = STARTS):
     """Cues between two tasks: the mean of their samples, so much of it from the second.
 
     Both cues start at the same angle, so two circles with a common centre make an ellipse, and in
@@ -167,7 +167,7 @@ def mixtures(tasks, shares, dt: float = COARSE, length: int = 63, count: int = S
     return (1 - share) * first + share * second
 
 
-def untrained_cues(dt: float = COARSE, length: int = 63, count: int = STARTS) -> dict:
+def untrained_cues(dt: float = COARSE, length: int = TURN, count: int = STARTS) -> dict:
     """Cues of tasks that no network was taught, by name, each ``(count, length, 2)``."""
     circles = {
         "half the size": Circle("A", 2.5),
@@ -246,19 +246,19 @@ def cues_and_basins(configuration: CuesAndBasins) -> dict:
     def by_task(states, measures):
         return states.reshape(measures, len(tasks), STARTS, network.state_dim)
 
-    cue = np.concatenate([cues(task, 63, dt, STARTS) for task in tasks])
+    cue = np.concatenate([cues(task, TURN, dt, STARTS) for task in tasks])
     fresh = by_task(heard(network, cue, LENGTHS), len(LENGTHS))
     visited, _ = on_attractors(network, cue[::STARTS], settle=SETTLE, steps=LOOK)
     moments = np.linspace(0, LOOK, STARTS, endpoint=False).astype(int)
     busy = np.concatenate(visited[::-1, moments])
     again = by_task(heard(network, cue, LENGTHS, busy), len(LENGTHS))
     loud = np.concatenate([noisy_cues(tasks, level, seed) for level in NOISES])
-    spoiled = [by_task(states, len(NOISES)) for states in heard(network, loud, (13, 63))]
+    spoiled = [by_task(states, len(NOISES)) for states in heard(network, loud, (13, TURN))]
     states = random_states(network, np.concatenate(visited), 500, seed)
     found, names = census_of(network, states, tasks)
     between = np.concatenate(mixtures(tasks, MIXTURES))
-    mixed = heard(network, between, [63])[0].reshape(len(MIXTURES), STARTS, -1)
-    untrained = {name: heard(network, cue, [63])[0] for name, cue in untrained_cues().items()}
+    mixed = heard(network, between, [TURN])[0].reshape(len(MIXTURES), STARTS, -1)
+    untrained = {name: heard(network, cue, [TURN])[0] for name, cue in untrained_cues().items()}
     crossing = np.arccos(-configuration.x_cen / tasks[0].radius)
 
     def ending_at(angle):

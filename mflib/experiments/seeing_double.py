@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from mflib.closed_loop import drive, warm_up
-from mflib.experiments.reservoir_computers import COARSE, FINE, LISTEN, TRAIN, steps_in
+from mflib.experiments.reservoir_computers import COARSE, FINE, LISTEN, TRAIN, TURN, steps_in
 from mflib.judge import judge_states
 from mflib.networks import GRU, LSTM, Elman, Network, Recurrent, replace
 from mflib.reservoirs import ContinuousReservoir, LeakyReservoir, fit_readout, random_weights
@@ -65,7 +65,7 @@ def _random_lstm(units, seed, *, recurrent, inputs, forget) -> LSTM:
         recurrent_kernel=recurrent * network.recurrent_kernel,
         bias=forget * network.bias,
     )
-    orbits = [task.trajectory(63, COARSE) for task in seeing_double()]
+    orbits = [task.trajectory(TURN, COARSE) for task in seeing_double()]
     return network.in_units(*standardisation(orbits))
 
 

@@ -18,7 +18,7 @@ from mflib.circuits import (
     signals,
     transplant,
 )
-from mflib.experiments.reservoir_computers import COARSE
+from mflib.experiments.reservoir_computers import COARSE, TURN
 from mflib.experiments.seeing_double import training_orbits
 from mflib.judge import judge
 from mflib.networks import LSTM
@@ -62,7 +62,7 @@ def shared_units(configuration: SharedUnits) -> dict:
     tasks, dt = seeing_double(), COARSE
     network = LSTM.create(inputs=2, units=configuration.units, seed=configuration.seed)
     network = train(network, training_orbits(), Protocol(), seed=configuration.seed).network
-    cue = np.stack([cues(task, 63, dt, count=1)[0] for task in tasks])
+    cue = np.stack([cues(task, TURN, dt, count=1)[0] for task in tasks])
     states, outputs = on_attractors(network, cue, settle=5040, steps=1260)
     per_task = [signals(network, run) for run in states]
     on_a, on_b = per_task
