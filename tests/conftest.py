@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tools.execute import compiling_once
+from tools.execute import compiling
 from tools.project import Project
 
 ROOT = Path(__file__).parents[1]
-os.environ.update(compiling_once(Project.open(ROOT)))  # before the first program is compiled
+os.environ.update(compiling(Project.open(ROOT)))  # before the first program is compiled
 
 
 @pytest.fixture(scope="session")

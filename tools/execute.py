@@ -219,27 +219,30 @@ def _environment(project: Project) -> dict[str, str]:
     # more would wait for one another, and small networks are faster on one even alone.
     threads = {"OPENBLAS_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1"}
     environment = {**os.environ, **threads, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONNOUSERSITE": "1"}
-    environment |= compiling_once(project)
+    environment |= compiling(project)
     environment.pop("MPLBACKEND", None)
     # Start-up files in a reader's own IPython profile must not change the book.
     environment["IPYTHONDIR"] = str(project.build / "ipython")
     return environment
 
 
-def compiling_once(project: Project) -> dict[str, str]:
-    """Return the setting with which TensorFlow keeps what it compiles, for all chapters and tests.
+def compiling(project: Project) -> dict[str, str]:
+    """Return settings with which chapters and tests spend less time compiling; results are the same.
 
-    The same program is compiled once then, not once in every process. What is computed does not
-    change. Compiled programs fit one version and one kind of processor: each has its folder.
+    TensorFlow keeps what it has compiled, so that no process repeats the work of another. Compiled
+    programs fit one version and one kind of processor: each has its folder. And LLVM tries less:
+    in loops as small as ours its efforts take time and make them no faster.
     """
     try:
         processor = re.search(r"^(flags|Features).*", Path("/proc/cpuinfo").read_text(), re.M)[0]
     except (OSError, TypeError):  # not Linux, or a Linux that lists no features
         processor = platform.processor()
     name = hashlib.sha256(f"{version('tensorflow')} {processor}".encode()).hexdigest()[:16]
-    folder = project.build / "compiled" / name
-    given = os.environ.get("TF_XLA_FLAGS", "")
-    return {"TF_XLA_FLAGS": f'{given} --tf_xla_persistent_cache_directory="{folder}"'.strip()}
+    flags = {
+        "TF_XLA_FLAGS": f'--tf_xla_persistent_cache_directory="{project.build}/compiled/{name}"',
+        "XLA_FLAGS": "--xla_backend_optimization_level=1",
+    }
+    return {key: f"{os.environ.get(key, '')} {flag}".strip() for key, flag in flags.items()}
 
 
 def _describe(chapter: Chapter, cell_id: str | None, reason: str, details: str) -> str:
