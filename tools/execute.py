@@ -227,7 +227,7 @@ def _environment(project: Project) -> dict[str, str]:
 
 
 def compiling(project: Project) -> dict[str, str]:
-    """Return settings with which chapters and tests spend less time compiling; results are the same.
+    """Return settings with which chapters and tests compile less; what they compute is the same.
 
     TensorFlow keeps what it has compiled, so that no process repeats the work of another. Compiled
     programs fit one version and one kind of processor: each has its folder. And LLVM tries less:
@@ -242,7 +242,8 @@ def compiling(project: Project) -> dict[str, str]:
         "TF_XLA_FLAGS": f'--tf_xla_persistent_cache_directory="{project.build}/compiled/{name}"',
         "XLA_FLAGS": "--xla_backend_optimization_level=1",
     }
-    return {key: f"{os.environ.get(key, '')} {flag}".strip() for key, flag in flags.items()}
+    # a later flag wins, so what is set already goes last
+    return {key: f"{flag} {os.environ.get(key, '')}".strip() for key, flag in flags.items()}
 
 
 def _describe(chapter: Chapter, cell_id: str | None, reason: str, details: str) -> str:
