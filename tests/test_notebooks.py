@@ -72,6 +72,16 @@ def test_parameters_are_one_cell_of_literals(path):
     assert chapter.parameters()["scale"] == "quick"
 
 
+def test_text_is_not_code(notebook):
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            try:
+                statements = ast.parse(cell.source).body
+            except SyntaxError:
+                continue
+            assert all(isinstance(statement, ast.Expr) for statement in statements), cell.source
+
+
 def test_code_is_plain_python_in_short_cells(code):
     """A magic or a shell escape does not parse; long code belongs in mflib."""
     for cell in code:
