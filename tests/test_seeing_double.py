@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from mflib.closed_loop import warm_up
-from mflib.experiments import seeing_double as experiment
 from mflib.experiments.reservoir_computers import RESERVOIRS
 from mflib.experiments.seeing_double import (
     LEARNERS,
@@ -30,7 +29,8 @@ def test_every_kind_has_its_recipe():
 
 @pytest.mark.parametrize("kind", LEARNERS)
 def test_a_learner_is_judged_like_any_network(monkeypatch, kind):
-    monkeypatch.setattr(experiment, "LESSON", Protocol(steps=20, batch=4, window=20, burn_in=5))
+    short = Protocol(steps=20, batch=4, window=20, burn_in=5)
+    monkeypatch.setitem(LEARNERS, kind, (LEARNERS[kind][0], short))
     one = SeeingDouble(kind=kind, units=3, x_cen=1.0, seed=7)
     result = sees_double(one)
     judgement = judge(one.trained(), seeing_double(1.0), 0.1, seed=7)

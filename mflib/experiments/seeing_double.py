@@ -36,12 +36,13 @@ BRIEF = Protocol(steps=1000, batch=8, window=48, burn_in=15, learning_rate=5e-2,
 """The cheapest way found at total overlap, on seeds 100 to 163; half fail where circles touch."""
 
 LEARNERS = {
-    "LSTM": LSTM.create,
-    "LSTM in brief": LSTM.create,
-    "LSTM with peepholes": partial(LSTM.create, peepholes=True),
-    "GRU": GRU.create,
-    "Elman": Elman.create,
+    "LSTM": (LSTM.create, LESSON),
+    "LSTM in brief": (LSTM.create, BRIEF),
+    "LSTM with peepholes": (partial(LSTM.create, peepholes=True), LESSON),
+    "GRU": (GRU.create, LESSON),
+    "Elman": (Elman.create, LESSON),
 }
+"""How networks of each kind are made, and how they are trained."""
 
 
 def _leaky(units, seed, *, radius, strength, density, bias, leak) -> LeakyReservoir:
@@ -157,14 +158,15 @@ class SeeingDouble:
 
     def untrained(self) -> Recurrent:
         """A network that is to learn, before it does."""
-        return LEARNERS[self.kind](2, self.units, seed=self.seed)
+        create, _ = LEARNERS[self.kind]
+        return create(2, self.units, seed=self.seed)
 
     def trained(self) -> Network:
         """The network after training: of all its weights or, if it is random, of its readout."""
         if self.kind not in LEARNERS:
             return RANDOM[self.kind, self.units].fitted(self.units, self.x_cen, self.seed)
         data = training_orbits(self.x_cen)
-        lesson = BRIEF if self.kind == "LSTM in brief" else LESSON
+        _, lesson = LEARNERS[self.kind]
         return train(self.untrained(), data, lesson, seed=self.seed, progress=False).network
 
     def cued(self, network: Network) -> tf.Tensor:
