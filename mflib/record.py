@@ -420,7 +420,8 @@ def results_summary() -> Html:
         return _not_built("results.json")
     counts = {verdict: sum(item["verdict"] == verdict for item in items) for verdict in VERDICTS}
     parts = [f"{counts['holds']} hold", f"{counts['fails']} fail"]
-    parts.append(f"{counts['not attempted']} were not attempted")
+    missing = counts["not attempted"]
+    parts.append(f"{missing} {'was' if missing == 1 else 'were'} not attempted")
     text = f"Of {len(items)} claims, {parts[0]}, {parts[1]} and {parts[2]}."
     return Html(f'<p class="claims-count">{text}</p>', text)
 
