@@ -160,7 +160,8 @@ def test_the_readme_takes_its_pictures_from_the_welcome_page(book):
         take(book.root)
 
 
-def test_what_chapters_share_is_compiled_once(book):
+def test_what_chapters_share_is_compiled_once(book, monkeypatch):
+    monkeypatch.delenv("TF_XLA_FLAGS")  # with which these tests themselves run
     program = "import tensorflow as tf\nadd = tf.function(lambda x: x + x, jit_compile=True)"
     for name in ("one", "two"):
         book.chapter(name, program, "assert add(tf.ones(3)).numpy().tolist() == [2, 2, 2]")
