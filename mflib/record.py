@@ -475,7 +475,8 @@ def build_table() -> Html:
     for entry in build["chapters"]:
         seconds = f"{entry['seconds']:.1f} s"
         link = f'<a href="../../{entry["page"]}.html">{escape(entry["title"])}</a>'
-        rows.append([link, str(entry["cells"]), seconds, entry["scale"], entry["executed"]])
+        time = seconds.replace(" ", "&nbsp;")
+        rows.append([link, str(entry["cells"]), time, entry["scale"], entry["executed"]])
         text.append(f"{entry['title']}: {entry['cells']} code cells in {seconds}")
     heads = ["Chapter", "Code cells", "Time", "Scale", "Executed (UTC)"]
     return Html(_table("Execution of every chapter", heads, rows), "\n".join(text))
