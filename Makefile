@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help book test lab full bench lock clean distclean
+.PHONY: help book check test coverage lab full bench lock clean distclean
 
 SCALE ?= quick
 CHAPTER ?=
@@ -11,6 +11,7 @@ SCHEDULER ?=
 VENV := .venv
 RUN := PYTHONNOUSERSITE=1 TF_CPP_MIN_LOG_LEVEL=3 $(VENV)/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check --quiet
+LINT := $(RUN) -m ruff check && $(RUN) -m ruff format --check && $(RUN) -m mypy
 INSTALLED := $(VENV)/.installed
 
 # A python that starts (a pyenv shim may not) and whose version TensorFlow and the book support.
@@ -25,11 +26,17 @@ help: ## show this list
 book: $(INSTALLED) ## run every chapter once and render the book to _build/html/index.html
 	@$(RUN) -m tools.book --scale $(SCALE) $(if $(CHAPTER),--chapter $(CHAPTER))
 
-test: $(INSTALLED) ## lint, build the book, then test the library, the pipeline and every page
-	@$(RUN) -m ruff check
-	@$(RUN) -m ruff format --check
+check: $(INSTALLED) ## lint, types and the quick tests, without the book: about a minute
+	@$(LINT)
+	@$(RUN) -m pytest -m "not slow and not book"
+
+test: $(INSTALLED) ## lint, types, build the book, then test the library, the pipeline and every page
+	@$(LINT)
 	@$(RUN) -m tools.book
 	@$(RUN) -m pytest
+
+coverage: $(INSTALLED) ## which lines of mflib and tools the tests run, those of the book left out
+	@$(RUN) -m pytest -m "not book" --cov --cov-report=term --cov-report=html:_build/coverage
 
 lab: $(INSTALLED) ## open the chapters in JupyterLab
 	@$(RUN) -m jupyter lab chapters
