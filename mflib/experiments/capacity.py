@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from mflib.closed_loop import free_run, warm_up
+from mflib.attractors import classify
+from mflib.closed_loop import free_run, jacobian, warm_up
 from mflib.experiments import recorded
 from mflib.experiments.reservoir_computers import TURN
-from mflib.experiments.two_worlds import LONG_CUE, PERIOD, WORLDS, Worlds, asked, together
+from mflib.experiments.two_worlds import (
+    LONG_CUE,
+    PERIOD,
+    WORLDS,
+    Worlds,
+    asked,
+    destinations,
+    named,
+    together,
+)
 from mflib.lyapunov import network_spectrum, spectrum
 from mflib.metrics import valid_prediction_time
 from mflib.networks import LSTM, Network
@@ -23,15 +34,26 @@ __all__ = [
     "FIGURES",
     "LARGE",
     "TURN",
+    "WATCHED",
     "Curves",
     "chaos",
     "curves",
     "horizons",
     "large",
+    "survival",
 ]
 
 FORECASTS = 50
 """Of each world."""
+
+CUES = 25
+"""Of each world, for the two large networks."""
+
+LEG = 100
+"""Turns that run at once: whole long runs would fill the memory."""
+
+WATCHED = (100, 200, 400, 800, 1200, 1600, 2000, 2400, 2800, 3200)
+"""Turns of a long free run at whose end its last hundred say where it is."""
 
 FIGURES = [
     Lissajous(a, b, backwards=backwards)
@@ -157,7 +179,7 @@ def large(configuration: Worlds) -> dict:
     """
     network, tasks = recorded(configuration), configuration.tasks()
     exponents = {task.name: _exponents(network, task) for task in tasks}
-    return {**_measured(network, tasks, cues=25), "exponents": exponents}
+    return {**_measured(network, tasks, cues=CUES), "exponents": exponents}
 
 
 def _measured(network, tasks, **options):
@@ -169,3 +191,60 @@ def _exponents(network, task):
     state = warm_up(network, task.orbits(16, LONG_CUE * PERIOD, seed=2))
     own = network_spectrum(network, state, steps=5000, dt=task.dt, count=1).exponents[0]
     return [float(true), float(own)]
+
+
+def survival(configuration: Worlds) -> dict:
+    """Where the runs of a recorded network are after up to 3,200 turns.
+
+    Parameters
+    ----------
+    configuration : Worlds
+
+    Returns
+    -------
+    dict
+        ``stays``: for each world, for each of 25 cues of ten turns, the names of the worlds its run
+        is on after the turns of ``WATCHED``, ``"none"`` where it is on none; ``rests``: for each
+        world what those runs do that are on none at last, the kind of
+        :func:`~mflib.attractors.classify` and, at a fixed point, where it is and the spectral
+        ``radius`` of the loop's Jacobian there, below 1 if it is stable; ``fresh``: where runs are
+        400 turns after 100 cues of one turn, with their numbers. No other experiment uses these
+        cues.
+    """
+    network, tasks = recorded(configuration), configuration.tasks()
+    state, watched = warm_up(network, _cued(tasks, LONG_CUE, seed=5)), []
+    for turns in range(LEG, WATCHED[-1] + 1, LEG):
+        run = free_run(network, state, LEG * PERIOD)
+        state = run.state
+        if turns in WATCHED:
+            watched.append(named(run.outputs, tasks))
+    stays = np.reshape(np.transpose(watched), (len(tasks), CUES, len(WATCHED)))
+    rests = [[] for _ in tasks]
+    for world, cue in np.argwhere(stays[:, :, -1] == "none"):
+        k = world * CUES + cue
+        rests[world].append(_rest(network, run.outputs[k].numpy(), state[k : k + 1]))
+    fresh = [destinations(network, _cued(tasks, 1, seed), tasks) for seed in range(6, 10)]
+    fresh = np.reshape(fresh, (-1, len(tasks), CUES)).swapaxes(0, 1)
+    names = [task.name for task in tasks]
+    return {
+        "stays": dict(zip(names, stays.tolist(), strict=True)),
+        "rests": dict(zip(names, rests, strict=True)),
+        "fresh": {
+            name: dict(Counter(ends.ravel().tolist()))
+            for name, ends in zip(names, fresh, strict=True)
+        },
+    }
+
+
+def _cued(tasks, turns, seed):
+    """Cues of all tasks, those of the first task first."""
+    return np.concatenate([task.orbits(CUES, turns * PERIOD, seed=seed) for task in tasks])
+
+
+def _rest(network, points, state):
+    """What a run does that is on no world; attractors are of unit size."""
+    rest = {"kind": classify(points, dt=1 / PERIOD, scale=1.0).kind}
+    if rest["kind"] == "fixed point":
+        eigenvalues = np.linalg.eigvals(jacobian(network, state)[0])
+        rest |= {"point": points[-1].tolist(), "radius": float(np.abs(eigenvalues).max())}
+    return rest
