@@ -8,9 +8,10 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.timing import Comparison
-from mflib.closed_loop import free_run
-from mflib.lyapunov import network_spectrum
-from mflib.networks import LSTM, cast, replace
+from mflib.modelling.closed_loop import free_run
+from mflib.modelling.exponents import network_spectrum
+from mflib.networks.lstm import LSTM
+from mflib.networks.recurrent import cast, replace
 
 UNITS, DIM = 64, 3
 

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from benchmarks.timing import Comparison
-from mflib.closed_loop import free_run, warm_up
-from mflib.networks import LSTM
+from mflib.modelling.closed_loop import free_run, warm_up
+from mflib.networks.lstm import LSTM
 
 UNITS, DIM = 64, 3
 

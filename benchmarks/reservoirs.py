@@ -10,9 +10,14 @@ import tensorflow as tf
 from scipy import sparse
 
 from benchmarks.timing import Comparison
-from mflib.closed_loop import drive, free_run, warm_up
-from mflib.reservoirs import ContinuousReservoir, LeakyReservoir, fit_readout, random_weights
-from mflib.tasks import cues, seeing_double
+from mflib.modelling.closed_loop import drive, free_run, warm_up
+from mflib.multifunctionality.tasks import cues, seeing_double
+from mflib.networks.reservoirs import (
+    ContinuousReservoir,
+    LeakyReservoir,
+    fit_readout,
+    random_weights,
+)
 
 UNITS, DT, LISTEN, STEPS = 500, 0.01, 3770, 500
 

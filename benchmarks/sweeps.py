@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.timing import Comparison
-from mflib.sweeps import sweep
+from mflib.book.sweeps import sweep
 
 POINTS, SECONDS = 16, 1.5
 

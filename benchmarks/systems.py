@@ -9,7 +9,8 @@ from dysts.flows import Lorenz
 from scipy.integrate import solve_ivp
 
 from benchmarks.timing import Comparison
-from mflib.systems import ensemble, system, trajectory
+from mflib.dynamics.systems import system
+from mflib.dynamics.trajectories import ensemble, trajectory
 
 POINTS, DT = 1_000, 0.01
 MEMBERS, STEPS = 40_000, 200

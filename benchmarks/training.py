@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from benchmarks.timing import Comparison
-from mflib.networks import LSTM
-from mflib.tasks import seeing_double
-from mflib.training import Protocol, train
+from mflib.modelling.training import TrainingConfig, train
+from mflib.multifunctionality.tasks import seeing_double
+from mflib.networks.lstm import LSTM
 
 STEPS = 100
 
@@ -20,7 +20,7 @@ def comparisons(sizes=((8, 32, 63), (16, 32, 63), (32, 32, 63))) -> Iterator[Com
     """Mflib's training beside Keras' ``fit`` and an ordinary PyTorch loop."""
     data = [task.trajectory(2_000, 0.1).astype("float32") for task in seeing_double()]
     for units, batch, window in sizes:
-        protocol = Protocol(steps=STEPS, batch=batch, window=window)
+        protocol = TrainingConfig(steps=STEPS, batch=batch, window=window)
         network = LSTM.create(2, units, seed=0)
         peers = {
             "Keras fit": keras_fit(network, data, protocol, jit_compile=False),
@@ -37,7 +37,7 @@ def comparisons(sizes=((8, 32, 63), (16, 32, 63), (32, 32, 63))) -> Iterator[Com
             yield Comparison(name, peer, "step", ours, theirs)
 
 
-def windows(data, protocol: Protocol, rng) -> tuple[np.ndarray, np.ndarray]:
+def windows(data, protocol: TrainingConfig, rng) -> tuple[np.ndarray, np.ndarray]:
     """Windows for all steps, drawn beforehand: ``(steps * batch, window, 2)`` and targets."""
     count = STEPS * protocol.batch
     task = rng.integers(len(data), size=count)
@@ -47,7 +47,7 @@ def windows(data, protocol: Protocol, rng) -> tuple[np.ndarray, np.ndarray]:
     return drawn[:, :-1], drawn[:, 1:]
 
 
-def keras_fit(network: LSTM, data, protocol: Protocol, *, jit_compile: bool):
+def keras_fit(network: LSTM, data, protocol: TrainingConfig, *, jit_compile: bool):
     """``model.fit`` for one epoch over windows drawn beforehand; the noise is a layer."""
     inputs, targets = windows(data, protocol, np.random.default_rng(0))
     weight = np.broadcast_to(np.arange(protocol.window) >= protocol.burn_in, inputs.shape[:2])
@@ -67,7 +67,7 @@ def keras_fit(network: LSTM, data, protocol: Protocol, *, jit_compile: bool):
     return run
 
 
-def torch_loop(network: LSTM, data, protocol: Protocol):
+def torch_loop(network: LSTM, data, protocol: TrainingConfig):
     """An ordinary training loop around ``torch.nn.LSTM``, its fused CPU implementation."""
     samples = torch.tensor(np.stack(data) / 5)
     lstm = torch.nn.LSTM(2, network.units, batch_first=True)

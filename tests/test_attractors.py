@@ -8,18 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mflib.attractors import (
-    basin_fractions,
-    basins,
-    census,
-    classify,
-    destinations,
-    fixed_points,
-    identify,
-    separating_direction,
-)
-from mflib.systems import ensemble, references, system, trajectory
-from mflib.tasks import seeing_double
+from mflib.dynamics.attractors import classify, find_attractors, identify
+from mflib.dynamics.basins import assign_basins, basin_fractions, basins
+from mflib.dynamics.fixed_points import fixed_points
+from mflib.dynamics.systems import reference_values, system
+from mflib.dynamics.trajectories import ensemble, trajectory
+from mflib.multifunctionality.circuits import fisher_discriminant
+from mflib.multifunctionality.tasks import seeing_double
 
 TURN = np.linspace(0, 2 * np.pi, 400)
 CIRCLE = np.stack([np.cos(TURN), np.sin(TURN)], axis=-1)
@@ -82,7 +77,9 @@ def test_kinds_of_fixed_points(name, parameters, guess, kind):
 @pytest.mark.parametrize("mu", [0.1, 1.0, 10.0])
 def test_limit_cycle_with_its_period(mu):
     s = system("van_der_pol", mu=mu)
-    period = next(r["period"] for r in references("van_der_pol") if r["parameters"]["mu"] == mu)
+    period = next(
+        r["period"] for r in reference_values("van_der_pol") if r["parameters"]["mu"] == mu
+    )
     found = classify(on_attractor(s, 0.05), 0.05)
     assert found.kind == "limit cycle"
     assert found.period == pytest.approx(period, rel=1e-6)
@@ -211,7 +208,7 @@ def test_nested_cycles_part_at_two_exactly():
 def test_either_side_of_the_boundary(distance, angle):
     direction = np.array([np.cos(angle), np.sin(angle)])
     start = [(2 - distance) * direction, (2 + distance) * direction]
-    ends = destinations(system("nested_cycles"), NESTED, start, time=25, dt=0.02)
+    ends = assign_basins(system("nested_cycles"), NESTED, start, time=25, dt=0.02)
     assert ends.tolist() == [0, 1]
 
 
@@ -221,7 +218,7 @@ def test_subcritical_hopf():
     outer, inner = np.sqrt((1 + np.array([1, -1]) * np.sqrt(0.6)) / 2)
     attractors = {"rest": [[0.0, 0.0]], "cycle": outer * CIRCLE}
     start = np.stack([inner * np.array([0.5, 0.98, 1.02, 1.5]), np.zeros(4)], axis=-1)
-    assert destinations(s, attractors, start, time=150).tolist() == [0, 0, 1, 1]
+    assert assign_basins(s, attractors, start, time=150).tolist() == [0, 0, 1, 1]
 
 
 def test_basins_of_200_by_200_in_seconds():
@@ -264,12 +261,12 @@ def test_chaos_and_rest_coexist_in_lorenz():
     s = system("lorenz", rho=24.4)
     (rest,) = fixed_points(s, [[7.9, 7.9, 23.4]])
     attractors = {"rest": [rest.point], "chaos": trajectory(s, 20_000, 0.02, transient=50)}
-    ends = destinations(s, attractors, [[1, 1, 1], [7.9, 7.9, 23.4]], time=300)
+    ends = assign_basins(s, attractors, [[1, 1, 1], [7.9, 7.9, 23.4]], time=300)
     assert ends.tolist() == [1, 0]
 
 
 def test_orbits_on_no_known_attractor():
-    ends = destinations(system("double_well"), {"left": WELLS["left"]}, [[1, 0], [-1, 0]], time=50)
+    ends = assign_basins(system("double_well"), {"left": WELLS["left"]}, [[1, 0], [-1, 0]], time=50)
     assert ends.tolist() == [-1, 0]
     shares = basin_fractions(
         system("double_well"), {"left": WELLS["left"]}, [-4, -2], [4, 2], count=50, time=50
@@ -289,7 +286,7 @@ def test_a_plane_in_space():
 
 
 def test_single_numbers_are_separated_by_their_sign():
-    assert separating_direction([[1.0], [2.0]], [[3.0], [5.0]]).tolist() == [-1.0]
+    assert fisher_discriminant([[1.0], [2.0]], [[3.0], [5.0]]).tolist() == [-1.0]
 
 
 # --- refusals ------------------------------------------------------------------------------
@@ -312,14 +309,14 @@ AT = {"time": 5}
         (lambda: identify(CIRCLE, {"a": np.ones((3, 3))}), r"points: got shape \(400, 2\)"),
         (lambda: identify(CIRCLE, {"a": CIRCLE[:2]}, dt=0.1), r"templates\['a'\]: got shape"),
         (lambda: identify(CIRCLE, NESTED, dt=-1), "dt: got -1"),
-        (lambda: destinations(WELL, {}, [[0, 1]], **AT), "attractors: got none"),
-        (lambda: destinations(WELL, {"a": [[1]]}, [[0, 1]], **AT), r"attractors\['a'\]: got"),
-        (lambda: destinations(WELL, WELLS, [[0, np.nan]], **AT), "initial: got values that are"),
-        (lambda: destinations(WELL, WELLS, [[0, 1]], time=0), "time: got 0"),
-        (lambda: destinations(WELL, WELLS, [[0, 1]], tolerance=0, **AT), "tolerance: got 0"),
-        (lambda: destinations(WELL, WELLS, [[0, 1]], samples=0, **AT), "samples: got 0"),
+        (lambda: assign_basins(WELL, {}, [[0, 1]], **AT), "attractors: got none"),
+        (lambda: assign_basins(WELL, {"a": [[1]]}, [[0, 1]], **AT), r"attractors\['a'\]: got"),
+        (lambda: assign_basins(WELL, WELLS, [[0, np.nan]], **AT), "initial: got values that are"),
+        (lambda: assign_basins(WELL, WELLS, [[0, 1]], time=0), "time: got 0"),
+        (lambda: assign_basins(WELL, WELLS, [[0, 1]], tolerance=0, **AT), "tolerance: got 0"),
+        (lambda: assign_basins(WELL, WELLS, [[0, 1]], samples=0, **AT), "samples: got 0"),
         (
-            lambda: destinations(system("duffing"), WELLS, [[0, 1]], dt=0.4, time=9),
+            lambda: assign_basins(system("duffing"), WELLS, [[0, 1]], dt=0.4, time=9),
             r"dt: got 0\.4, expected a whole part of 6\.28",
         ),
         (lambda: basins(WELL, WELLS, [[0]], [0], **AT), r"x: got shape \(1, 1\)"),
@@ -330,9 +327,9 @@ AT = {"time": 5}
         (lambda: basin_fractions(WELL, WELLS, [0], [1, 1], **AT), "low: got"),
         (lambda: basin_fractions(WELL, WELLS, [2, 2], [1, 1], **AT), "low: got .* not above high"),
         (lambda: basin_fractions(WELL, WELLS, [0, 0], [1, 1], count=0, **AT), "count: got 0"),
-        (lambda: separating_direction(CIRCLE, CIRCLE), "first, second: got sets with the same"),
-        (lambda: separating_direction(CIRCLE, np.ones((5, 3))), r"second: got shape \(5, 3\)"),
-        (lambda: separating_direction(CIRCLE, np.inf * CIRCLE), "second: got values that are"),
+        (lambda: fisher_discriminant(CIRCLE, CIRCLE), "first, second: got sets with the same"),
+        (lambda: fisher_discriminant(CIRCLE, np.ones((5, 3))), r"second: got shape \(5, 3\)"),
+        (lambda: fisher_discriminant(CIRCLE, np.inf * CIRCLE), "second: got values that are"),
     ],
 )
 def test_refusals(call, message):
@@ -345,7 +342,7 @@ def test_refusals(call, message):
 
 def settled(name, initial, steps=800, dt=0.05, **options):
     run = ensemble(system(name), initial, 4000, dt, keep=steps)
-    return census(run.points, dt, **options)
+    return find_attractors(run.points, dt, **options)
 
 
 def test_a_census_counts_the_nested_cycles_and_gives_each_start_its_basin():
@@ -374,17 +371,17 @@ def test_a_census_tells_directions_and_speeds_apart_and_not_phases():
     a, b = seeing_double()
     fast = dataclasses.replace(a, omega=1.5)
     runs = [task.trajectory(1200, 0.1, phase) for task in (a, b, fast, a) for phase in (0, 2, 4)]
-    found = census(runs, 0.1, scale=5.0)
+    found = find_attractors(runs, 0.1, scale=5.0)
     assert found.labels.tolist() == [0] * 3 + [1] * 3 + [2] * 3 + [0] * 3
     assert [one.run for one in found.attractors] == [0, 3, 6]
 
 
 def test_a_run_that_diverged_is_a_verdict_and_adds_to_the_entropy():
     run = seeing_double()[0].trajectory(400, 0.1)
-    found = census([run, np.full_like(run, np.nan)], 0.1, scale=5.0)
+    found = find_attractors([run, np.full_like(run, np.nan)], 0.1, scale=5.0)
     assert found.labels.tolist() == [0, -2]
     assert found.effective == pytest.approx(2)
-    assert census([np.full_like(run, np.inf)], 0.1, scale=5.0).attractors == ()
+    assert find_attractors([np.full_like(run, np.inf)], 0.1, scale=5.0).attractors == ()
 
 
 @pytest.mark.parametrize(
@@ -401,4 +398,4 @@ def test_a_run_that_diverged_is_a_verdict_and_adds_to_the_entropy():
 def test_a_census_refuses_what_does_not_fit(change, message):
     arguments = {"points": np.zeros((2, 200, 2)), "dt": 0.1, "scale": 1.0} | change
     with pytest.raises(ValueError, match=message):
-        census(**arguments)
+        find_attractors(**arguments)

@@ -4,7 +4,7 @@ import json
 
 from mflib.experiments import capacity
 from mflib.experiments.two_worlds import Worlds
-from mflib.networks import LSTM
+from mflib.networks.lstm import LSTM
 
 
 def test_a_network_at_rest_keeps_no_world_and_rests_on_a_stable_fixed_point(monkeypatch):

@@ -4,23 +4,25 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mflib.circuits import (
+from mflib.modelling.closed_loop import free_run
+from mflib.multifunctionality.circuits import (
     Lesioned,
     activity,
-    arrivals,
     decoding,
     lesions,
-    matched,
+    matching_moments,
     on_attractors,
     overlap,
     selectivity,
     shared,
     signals,
+    task_reached,
     transplant,
 )
-from mflib.closed_loop import free_run
-from mflib.networks import LSTM, Elman, Network, replace
-from mflib.tasks import Circle, cues
+from mflib.multifunctionality.tasks import Circle, cues
+from mflib.networks.elman import Elman
+from mflib.networks.lstm import LSTM
+from mflib.networks.recurrent import Network, replace
 
 RNG = np.random.default_rng(0)
 DT = 0.1
@@ -132,14 +134,14 @@ def test_states_at_the_same_place_and_what_an_exchange_does():
     assert states.shape == (2, 630, 4) and outputs.shape == (2, 630, 2)
     other = free_run(PENS, states[1, -1:] * [1, 1, -1, 1], 630, states=True)
     backwards, places = other.states.numpy()[0], other.outputs.numpy()[0]
-    at_a, at_b = matched(outputs[0], places, count=16)
+    at_a, at_b = matching_moments(outputs[0], places, count=16)
     assert np.abs(outputs[0][at_a] - places[at_b]).max() < DT
     a, b = states[0][at_a], backwards[at_b]
     third, fourth = np.eye(4)[2:]
-    assert np.all(arrivals(PENS, a, TASKS, DT) == 0)
-    assert np.all(arrivals(PENS, transplant(a, b, third), TASKS, DT) == 1)
-    assert np.all(arrivals(PENS, transplant(a, b, fourth), TASKS, DT) == 0)
-    assert np.all(arrivals(PENS, a * [1, 1, 0, 1], TASKS, DT) == -1)
+    assert np.all(task_reached(PENS, a, TASKS, DT) == 0)
+    assert np.all(task_reached(PENS, transplant(a, b, third), TASKS, DT) == 1)
+    assert np.all(task_reached(PENS, transplant(a, b, fourth), TASKS, DT) == 0)
+    assert np.all(task_reached(PENS, a * [1, 1, 0, 1], TASKS, DT) == -1)
 
 
 def test_transplant_replaces_a_part_and_nothing_else():
@@ -170,7 +172,7 @@ def test_a_flag_is_read_at_places_never_seen_and_a_velocity_is_not():
         (lambda: selectivity(np.ones((3, 2))), "tasks"),
         (lambda: lesions(PENS, TASKS, DT, np.ones(4)), "keep"),
         (lambda: lesions(PENS, TASKS, DT, np.ones((1, 4)), level=[0]), "level"),
-        (lambda: matched(np.ones((5, 2)), np.ones((5, 2)), 6), "count"),
+        (lambda: matching_moments(np.ones((5, 2)), np.ones((5, 2)), 6), "count"),
         (lambda: transplant(np.ones((2, 3)), np.ones((2, 3)), np.ones(2)), "receiver"),
         (lambda: decoding(np.ones((2, 1)), np.ones((2, 1)), [0, 0], [1, 1]), "first_fold"),
         (lambda: signals(Elman.create(inputs=2, units=3), np.ones((4, 5))), "states"),

@@ -4,8 +4,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mflib.closed_loop import free_run, jacobian, stretch, warm_up
-from mflib.networks import LSTM, Memoryless
+from mflib.modelling.closed_loop import (
+    free_run,
+    jacobian,
+    propagate_tangents,
+    warm_up,
+)
+from mflib.networks.lstm import LSTM
+from mflib.networks.recurrent import Memoryless
 
 
 def network(dtype="float64", peepholes=False, **sizes):
@@ -71,7 +77,7 @@ def test_a_trajectory_does_not_depend_on_its_batch():
 
 
 def test_networks_of_one_shape_share_a_program():
-    from mflib import closed_loop
+    from mflib.modelling import closed_loop
 
     runs = [free_run(network(seed=seed), np.ones((3, 12)), 21).outputs for seed in range(2)]
     count = closed_loop._free_run.count()
@@ -187,7 +193,7 @@ def test_jacobian_of_a_driven_step():
 def test_stretching_is_a_product_of_jacobians(count):
     net, rng = network(peepholes=True), np.random.default_rng(2)
     state, frame = rng.normal(size=(3, 12)), rng.normal(size=(3, 12, count))
-    found = stretch(net, state, frame, segments=4, segment=3, states=True)
+    found = propagate_tangents(net, state, frame, segments=4, segment=3, states=True)
     lengths = np.zeros((3, count))
     for k in range(12):
         np.testing.assert_allclose(found.states[k], state, atol=1e-12)
@@ -205,9 +211,9 @@ def test_stretching_is_a_product_of_jacobians(count):
 def test_stretching_on():
     net, rng = network(), np.random.default_rng(2)
     start, inputs = (rng.normal(size=(3, 12)), rng.normal(size=(3, 12, 2))), CUE[:, :10]
-    whole = stretch(net, *start, segments=10, inputs=inputs)
-    half = stretch(net, *start, segments=6, inputs=inputs[:, :6])
-    rest = stretch(net, half.state, half.frame, segments=4, inputs=inputs[:, 6:])
+    whole = propagate_tangents(net, *start, segments=10, inputs=inputs)
+    half = propagate_tangents(net, *start, segments=6, inputs=inputs[:, :6])
+    rest = propagate_tangents(net, half.state, half.frame, segments=4, inputs=inputs[:, 6:])
     np.testing.assert_allclose(rest.logarithms, whole.logarithms[6:], atol=1e-9)
     np.testing.assert_allclose(rest.frame, whole.frame, atol=1e-9)
     np.testing.assert_allclose(rest.state, warm_up(net, inputs, start[0]), atol=1e-12)
@@ -225,4 +231,4 @@ def test_stretching_on():
 def test_bad_stretches(options, message):
     options = {"state": np.ones((3, 12)), "frame": np.ones((3, 12, 1))} | options
     with pytest.raises(ValueError, match=message):
-        stretch(network(), **options)
+        propagate_tangents(network(), **options)

@@ -4,9 +4,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mflib.continuation import follow, forget_shifted, gained, kicked, mixed, residence, rotation
-from mflib.networks import LSTM, Elman
-from mflib.tasks import seeing_double
+from mflib.modelling.perturbations import (
+    interpolate_weights,
+    residence_time,
+    rotation,
+    run_with_kicks,
+    scale_recurrence,
+    shift_forget_bias,
+    sweep_parameter,
+)
+from mflib.multifunctionality.tasks import seeing_double
+from mflib.networks.elman import Elman
+from mflib.networks.lstm import LSTM
 
 ONE, ZERO = tf.ones((1, 1), tf.float64), tf.zeros((1, 1), tf.float64)
 
@@ -18,7 +27,7 @@ def unit(gain, bias=0.0):
 
 def test_a_pitchfork_is_where_the_slope_at_zero_is_one():
     gains = np.linspace(1.5, 0.5, 101)
-    branch = follow(unit, gains, [[0.9], [-0.9]], settle=3000, steps=1)
+    branch = sweep_parameter(unit, gains, [[0.9], [-0.9]], settle=3000, steps=1)
     ends = branch.states[:, :, 0]
     clear = np.abs(gains - 1) > 0.015  # at the pitchfork itself nothing settles
     np.testing.assert_allclose(ends[clear], np.tanh(gains[:, None] * ends)[clear], atol=1e-6)
@@ -31,8 +40,8 @@ def test_a_fold_is_passed_at_different_values_on_the_way_out_and_back():
     h = np.sqrt(0.5)
     fold = 2 * h - np.arctanh(h)
     biases = np.linspace(1, -1, 401)
-    out = follow(lambda b: unit(2, b), biases, [[0.9]], settle=2000, steps=1)
-    back = follow(lambda b: unit(2, b), biases[::-1], out.states[-1], settle=2000, steps=1)
+    out = sweep_parameter(lambda b: unit(2, b), biases, [[0.9]], settle=2000, steps=1)
+    back = sweep_parameter(lambda b: unit(2, b), biases[::-1], out.states[-1], settle=2000, steps=1)
     for branch, sign in ((out, 1), (back, -1)):
         left = np.argmax(sign * branch.states[:, 0, 0] < 0)
         assert branch.values[left] == pytest.approx(-sign * fold, abs=0.006)
@@ -40,9 +49,15 @@ def test_a_fold_is_passed_at_different_values_on_the_way_out_and_back():
 
 def test_a_branch_goes_on_from_its_own_states():
     network = LSTM.create(inputs=2, units=4, seed=3)
-    whole = follow(lambda g: gained(network, g), [1, 1.1], np.ones((2, 8)), settle=3, steps=5)
-    first = follow(lambda g: gained(network, g), [1], np.ones((2, 8)), settle=3, steps=5)
-    second = follow(lambda g: gained(network, g), [1.1], first.states[0], settle=3, steps=5)
+    whole = sweep_parameter(
+        lambda g: scale_recurrence(network, g), [1, 1.1], np.ones((2, 8)), settle=3, steps=5
+    )
+    first = sweep_parameter(
+        lambda g: scale_recurrence(network, g), [1], np.ones((2, 8)), settle=3, steps=5
+    )
+    second = sweep_parameter(
+        lambda g: scale_recurrence(network, g), [1.1], first.states[0], settle=3, steps=5
+    )
     assert whole.outputs.shape == (2, 2, 5, 2)
     np.testing.assert_allclose(whole.outputs[1], second.outputs[0], atol=1e-6)
 
@@ -61,7 +76,7 @@ def test_rotation_of_known_circles():
 
 def test_only_the_forget_gates_are_shifted():
     network = LSTM.create(inputs=2, units=4, seed=3)
-    difference = forget_shifted(network, 0.5).bias - network.bias
+    difference = shift_forget_bias(network, 0.5).bias - network.bias
     np.testing.assert_allclose(difference, np.repeat([0, 0.5, 0, 0], 4))
 
 
@@ -72,15 +87,17 @@ def test_mixed_networks_are_the_ends_and_the_middle():
         (1, second.kernel),
         (0.5, (first.kernel + second.kernel) / 2),
     ):
-        np.testing.assert_allclose(mixed(first, second, share).kernel, truth, atol=1e-7)
+        np.testing.assert_allclose(
+            interpolate_weights(first, second, share).kernel, truth, atol=1e-7
+        )
     with pytest.raises(ValueError, match="second: got"):
-        mixed(first, LSTM.create(inputs=2, units=5), 0.5)
+        interpolate_weights(first, LSTM.create(inputs=2, units=5), 0.5)
 
 
 def test_kicks_are_as_large_as_asked():
     # with gain 0 the state is zero after every step, so all that is seen is the readout's bias
     network = Elman(ZERO, ZERO, ZERO[0], ONE, ZERO[0])
-    runs = kicked(network, np.full((4000, 1), 2.0), kick=0.1, every=2, times=3)
+    runs = run_with_kicks(network, np.full((4000, 1), 2.0), kick=0.1, every=2, times=3)
     assert runs.shape == (4000, 3, 2, 1)
     assert np.std(runs[:, 0, 0] - 2) == pytest.approx(0.2, rel=0.05)
     assert np.std(runs[:, 1, 0]) == pytest.approx(0.2, rel=0.05)
@@ -90,8 +107,8 @@ def test_kicks_are_as_large_as_asked():
 def test_residence_of_a_coin():
     rng = np.random.default_rng(0)
     directions = np.cumprod(np.where(rng.random((50, 2000)) < 0.05, -1, 1), axis=1)
-    assert residence(directions) == pytest.approx(20, rel=0.05)
-    assert residence(np.ones((2, 5))) == np.inf
+    assert residence_time(directions) == pytest.approx(20, rel=0.05)
+    assert residence_time(np.ones((2, 5))) == np.inf
 
 
 @pytest.mark.parametrize(
@@ -107,7 +124,7 @@ def test_residence_of_a_coin():
 def test_follow_refuses(arguments, message):
     good = {"values": [1.0], "state": [[0.1]], "settle": 0, "steps": 1}
     with pytest.raises(ValueError, match=message):
-        follow(unit, **(good | arguments))
+        sweep_parameter(unit, **(good | arguments))
 
 
 def test_the_others_refuse():
@@ -117,8 +134,8 @@ def test_the_others_refuse():
     with pytest.raises(ValueError, match="dt: got"):
         rotation(np.ones((9, 2)), 0)
     with pytest.raises(ValueError, match="kick: got"):
-        kicked(unit(1), [[0.1]], kick=-1, every=1, times=1)
+        run_with_kicks(unit(1), [[0.1]], kick=-1, every=1, times=1)
     with pytest.raises(ValueError, match="times: got"):
-        kicked(unit(1), [[0.1]], kick=1, every=1, times=0)
+        run_with_kicks(unit(1), [[0.1]], kick=1, every=1, times=0)
     with pytest.raises(ValueError, match="directions: got"):
-        residence([1, -1])
+        residence_time([1, -1])

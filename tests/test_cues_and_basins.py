@@ -6,7 +6,6 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from mflib.closed_loop import warm_up
 from mflib.experiments import cues_and_basins as experiment
 from mflib.experiments.cues_and_basins import (
     CUES_AND_BASINS,
@@ -14,18 +13,19 @@ from mflib.experiments.cues_and_basins import (
     MIXTURES,
     STARTS,
     CuesAndBasins,
-    census_of,
     cues_and_basins,
-    heard,
-    heard_ending,
     mixtures,
+    named_attractors,
     noisy_cues,
     random_states,
+    states_after_cues,
+    states_after_cues_ending,
     untrained_cues,
 )
-from mflib.networks import LSTM
-from mflib.tasks import cues, seeing_double
-from mflib.training import Protocol
+from mflib.modelling.closed_loop import warm_up
+from mflib.modelling.training import TrainingConfig
+from mflib.multifunctionality.tasks import cues, seeing_double
+from mflib.networks.lstm import LSTM
 
 NETWORK = LSTM.create(inputs=2, units=4, seed=1)
 TASKS = seeing_double(3.0)
@@ -37,7 +37,7 @@ def test_every_configuration_is_there_once():
 
 def test_states_on_the_way_are_those_after_shorter_cues():
     cue = cues(TASKS[0], 13, 0.1, 5)
-    states = heard(NETWORK, cue, (1, 4, 13))
+    states = states_after_cues(NETWORK, cue, (1, 4, 13))
     for state, length in zip(states, (1, 4, 13), strict=True):
         np.testing.assert_allclose(state, warm_up(NETWORK, cue[:, :length]), atol=1e-6)
 
@@ -45,7 +45,7 @@ def test_states_on_the_way_are_those_after_shorter_cues():
 @pytest.mark.parametrize("task", TASKS)
 def test_cues_that_end_at_an_angle_do(task):
     angles, lengths = [0.3, 2.0], (1, 6, 20)
-    states = heard_ending(NETWORK, task, angles, lengths)
+    states = states_after_cues_ending(NETWORK, task, angles, lengths)
     for j, length in enumerate(lengths):
         for k, angle in enumerate(angles):
             backwards = task.trajectory(length, -0.1, angle)
@@ -56,7 +56,7 @@ def test_cues_that_end_at_an_angle_do(task):
 def test_at_a_crossing_the_last_samples_of_both_circles_are_the_same():
     angle = np.arccos(-3 / 5)
     states = [
-        heard_ending(NETWORK, task, at, [1])
+        states_after_cues_ending(NETWORK, task, at, [1])
         for task, at in zip(TASKS, ([angle, -angle], [np.pi - angle, np.pi + angle]), strict=True)
     ]
     np.testing.assert_allclose(*states, atol=1e-6)
@@ -97,13 +97,13 @@ def test_random_states_fill_what_the_states_visited_span():
 
 
 def test_a_census_of_a_network_that_rests_finds_a_fixed_point():
-    found, names = census_of(NETWORK, random_states(NETWORK, np.ones((1, 8)), 20), TASKS)
+    found, names = named_attractors(NETWORK, random_states(NETWORK, np.ones((1, 8)), 20), TASKS)
     assert names == ["fixed point"]
     assert found.effective == 1
 
 
 def test_the_experiment_measures_all_it_says_and_json_can_hold_it(monkeypatch):
-    few = Protocol(steps=20, batch=4, window=20, burn_in=5)
+    few = TrainingConfig(steps=20, batch=4, window=20, burn_in=5)
     monkeypatch.setattr(experiment, "Protocol", lambda **_: few)
     found = cues_and_basins(CuesAndBasins(seed=100, units=3, x_cen=3.0))
     assert json.loads(json.dumps(found)) == found
@@ -117,5 +117,5 @@ def test_the_experiment_measures_all_it_says_and_json_can_hold_it(monkeypatch):
 
 
 def test_a_configuration_says_how_its_network_is_trained():
-    assert CuesAndBasins(0).noise == Protocol().noise
+    assert CuesAndBasins(0).noise == TrainingConfig().noise
     assert asdict(CuesAndBasins(0, noise=(1e-3, 1e-3)))["noise"] == (1e-3, 1e-3)

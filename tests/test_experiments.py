@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mflib.experiments import learning_chaos, recorded
+from mflib.experiments import learning_chaos
 from mflib.experiments.learning_chaos import Model
+from mflib.experiments.records import load_or_train
 from mflib.experiments.training import (
     RUNS,
     STEPS,
@@ -18,8 +19,9 @@ from mflib.experiments.training import (
     lorenz,
     lorenz_judged,
 )
-from mflib.networks import LSTM, IncrementLSTM, cast, replace
-from mflib.training import Protocol
+from mflib.modelling.training import TrainingConfig
+from mflib.networks.lstm import LSTM, IncrementLSTM
+from mflib.networks.recurrent import cast, replace
 
 
 def test_every_way_of_training_is_a_valid_protocol_with_five_seeds():
@@ -70,16 +72,16 @@ def test_data_are_of_the_published_size_and_runs_are_apart():
 
 def test_a_model_is_trained_once_and_kept(tmp_path, monkeypatch):
     """A file that is there is read, and is that model's or refused."""
-    few = Protocol(steps=20, window=20, burn_in=5)
+    few = TrainingConfig(steps=20, window=20, burn_in=5)
     monkeypatch.setattr(learning_chaos, "FIRST", few)
     model = Model("lorenz", 0.01, units=2, samples=300, iterations=2)
-    first = recorded(model, tmp_path)
+    first = load_or_train(model, tmp_path)
     (file,) = tmp_path.iterdir()
     monkeypatch.setattr(Model, "trained", None)  # would fail if it were called
-    np.testing.assert_array_equal(first.kernel, recorded(model, tmp_path).kernel)
+    np.testing.assert_array_equal(first.kernel, load_or_train(model, tmp_path).kernel)
     assert first.dtype.name == "float64"
 
     other = dataclasses.replace(model, dt=0.02)
     with pytest.raises(ValueError, match=r"folder: .* holds"):
-        recorded(other, tmp_path)
+        load_or_train(other, tmp_path)
     assert file.name == "lorenz_2_2_0.npz"

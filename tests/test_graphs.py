@@ -7,11 +7,11 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mflib.drawing import draw
-from mflib.graphs import Tape, sigmoid, square, tanh, total
-from mflib.networks import LSTM
-from mflib.plots import STYLE
-from mflib.training import backpropagate
+from mflib.book.plots import STYLE
+from mflib.modelling.backpropagation import backpropagate
+from mflib.networks.lstm import LSTM
+from mflib.networks.tape import Tape, sigmoid, square, tanh, total
+from mflib.networks.tape_drawing import draw
 
 MATRIX, ROW, VECTOR, NUMBER = (3, 4), (1, 4), (4,), ()
 

@@ -4,10 +4,19 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mflib.closed_loop import warm_up
-from mflib.judge import Judgement, Verdict, historical, judge, judge_states, strict, wilson
-from mflib.networks import LSTM, Network
-from mflib.tasks import Circle, cues, seeing_double
+from mflib.dynamics.rates import wilson_interval
+from mflib.modelling.closed_loop import warm_up
+from mflib.multifunctionality.judge import (
+    Judgement,
+    Verdict,
+    historical,
+    judge,
+    judge_states,
+    strict,
+)
+from mflib.multifunctionality.tasks import Circle, cues, seeing_double
+from mflib.networks.lstm import LSTM
+from mflib.networks.recurrent import Network
 
 DT = 0.1
 A, B = seeing_double(x_cen=2.0)
@@ -187,7 +196,7 @@ def test_wilson_against_the_formula():
         return middle - half, middle + half
 
     for k, n in [(16, 16), (0, 8), (5, 8), (99, 100)]:
-        np.testing.assert_allclose(wilson(k, n), formula(k, n), atol=1e-12)
+        np.testing.assert_allclose(wilson_interval(k, n), formula(k, n), atol=1e-12)
 
 
 def test_circle_of_another_speed():

@@ -6,19 +6,26 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mflib.closed_loop import free_run, jacobian
-from mflib.lyapunov import (
-    cycle,
-    from_series,
+from mflib.dynamics.bifurcations import superstable
+from mflib.dynamics.limit_cycles import find_limit_cycle
+from mflib.dynamics.lyapunov import (
+    benettin_spectrum,
     kaplan_yorke,
-    network_spectrum,
-    propagate,
+    rosenstein_exponent,
     spectrum,
-    superstable,
 )
-from mflib.networks import LSTM, Elman, Memoryless, Network, cast, replace
-from mflib.reservoirs import ContinuousReservoir, LeakyReservoir, random_weights
-from mflib.systems import names, references, system, trajectory
+from mflib.dynamics.systems import names, reference_values, system
+from mflib.dynamics.trajectories import trajectory
+from mflib.modelling.closed_loop import free_run, jacobian
+from mflib.modelling.exponents import network_spectrum
+from mflib.networks.elman import Elman
+from mflib.networks.lstm import LSTM
+from mflib.networks.recurrent import Memoryless, Network, cast, replace
+from mflib.networks.reservoirs import (
+    ContinuousReservoir,
+    LeakyReservoir,
+    random_weights,
+)
 
 STEPS = 100_000
 
@@ -29,7 +36,7 @@ LEFT_OUT += [("rossler", {"a": 0.1, "b": 0.1, "c": 14.0}), ("logistic", {"r": 3.
 CASES = [
     pytest.param(name, reference, id=f"{name} {reference['parameters']} {reference['initial']}")
     for name in names()
-    for reference in references(name)
+    for reference in reference_values(name)
     if "exponents" in reference and (name, reference["parameters"]) not in LEFT_OUT
 ]
 
@@ -89,7 +96,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
             state = 0.8 * state + 0.6 * rng.normal(size=state.shape)
             return state, frame * np.exp(0.3 + state)[:, :, None], None
 
-        low, high = propagate(advance, rng.normal(size=(8, 1)), segments=400).intervals[0]
+        low, high = benettin_spectrum(advance, rng.normal(size=(8, 1)), segments=400).intervals[0]
         return low < 0.3 < high
 
     assert 0.88 <= np.mean([found(seed) for seed in range(200)]) <= 0.99
@@ -143,7 +150,7 @@ def test_a_linear_map_has_its_moduli(moduli, seed):
     def advance(state, frame):
         return state, matrix @ frame, np.full(len(state), volume)
 
-    found = propagate(advance, np.zeros((2, len(moduli))), segments=2000, time=0.5)
+    found = benettin_spectrum(advance, np.zeros((2, len(moduli))), segments=2000, time=0.5)
     # exponents of the same size mix for long, their sum does not
     np.testing.assert_allclose(np.sort(found.exponents), np.sort(np.log(moduli)) / 0.5, atol=0.05)
     assert found.exponents.sum() == pytest.approx(volume / 0.5, abs=1e-8)
@@ -151,13 +158,15 @@ def test_a_linear_map_has_its_moduli(moduli, seed):
 
 
 def test_volume_may_be_unknown():
-    found = propagate(lambda s, f: (s, 2 * f, None), np.zeros((1, 2)), segments=10)
+    found = benettin_spectrum(lambda s, f: (s, 2 * f, None), np.zeros((1, 2)), segments=10)
     assert np.isnan(found.volume)
     np.testing.assert_allclose(found.exponents, np.log(2))
 
 
 def test_a_collapsed_direction_is_minus_infinity():
-    found = propagate(lambda s, f: (s, f * [[1.0], [0.0]], None), np.zeros((1, 2)), segments=10)
+    found = benettin_spectrum(
+        lambda s, f: (s, f * [[1.0], [0.0]], None), np.zeros((1, 2)), segments=10
+    )
     assert found.exponents[0] == pytest.approx(0)
     assert found.exponents[1] == -np.inf
 
@@ -188,9 +197,11 @@ def test_kaplan_yorke_knows_no_units(exponents, factor):
         assert kaplan_yorke(exponents * factor) == pytest.approx(kaplan_yorke(exponents))
 
 
-@pytest.mark.parametrize("reference", references("van_der_pol"), ids=lambda r: f"{r['parameters']}")
+@pytest.mark.parametrize(
+    "reference", reference_values("van_der_pol"), ids=lambda r: f"{r['parameters']}"
+)
 def test_van_der_pol(reference):
-    found = cycle(system("van_der_pol", **reference["parameters"]))
+    found = find_limit_cycle(system("van_der_pol", **reference["parameters"]))
     assert found.period == pytest.approx(reference["period"], abs=1e-6)
     assert found.amplitude == pytest.approx(reference["amplitude"], abs=1e-6)
     assert found.exponents[1] == pytest.approx(reference["floquet"], rel=3e-5)
@@ -201,18 +212,18 @@ def test_van_der_pol(reference):
 
 def test_exact_cycles():
     for name in ("hopf", "subcritical_hopf", "nested_cycles"):
-        for reference in references(name):
-            found = cycle(system(name), initial=reference["initial"])
+        for reference in reference_values(name):
+            found = find_limit_cycle(system(name), initial=reference["initial"])
             assert found.period == pytest.approx(reference["period"], abs=1e-9)
             assert found.amplitude == pytest.approx(reference["amplitude"], abs=1e-9)
             assert found.exponents[1] == pytest.approx(reference["floquet"], abs=1e-8)
-    fast = cycle(system("hopf", mu=0.25, omega=-7.0))
+    fast = find_limit_cycle(system("hopf", mu=0.25, omega=-7.0))
     assert fast.period == pytest.approx(2 * np.pi / 7, abs=1e-10)
 
 
 def test_cycle_in_space():
     """Exponents from the monodromy matrix agree with those by tangent propagation."""
-    found = cycle(system("thomas", b=0.1665))
+    found = find_limit_cycle(system("thomas", b=0.1665))
     np.testing.assert_allclose(found.exponents, [0, -0.1527, -0.3468], atol=1e-4)
     assert found.exponents.sum() == pytest.approx(-3 * 0.1665, abs=1e-8)
 
@@ -236,13 +247,13 @@ def test_superstable():
 def test_series(name, every, low, high):
     s = system(name)
     x = trajectory(s, 8000, every * s.dt, transient=s.transient, rtol=1e-8)
-    assert low < from_series(x, every * s.dt) < high
+    assert low < rosenstein_exponent(x, every * s.dt) < high
 
 
 def test_series_of_an_orderly_orbit():
     t = 0.05 * np.arange(4000)
     circle = np.stack([np.cos(t), np.sin(t)], axis=-1)
-    assert from_series(circle, 0.05) < 0.05
+    assert rosenstein_exponent(circle, 0.05) < 0.05
 
 
 # --- networks ------------------------------------------------------------------------------
@@ -369,7 +380,7 @@ def test_the_same_as_with_jacobians(name, driven):
         state = network.step(state, u) if driven else network.closed_step(state)
         return state.numpy(), matrices @ frame, np.linalg.slogdet(matrices)[1]
 
-    slow = propagate(advance, start, segments=steps, discard=discard, seed=7)
+    slow = benettin_spectrum(advance, start, segments=steps, discard=discard, seed=7)
     options = {"inputs": inputs} if driven else {"steps": steps}
     fast = network_spectrum(network, start, discard=discard, seed=7, **options)
     np.testing.assert_allclose(fast.members, slow.members, atol=1e-6)
@@ -421,13 +432,16 @@ def array(*shape):
         (lambda: kaplan_yorke([1, np.nan]), "expected a list of finite numbers"),
         (lambda: kaplan_yorke([-1, 1]), "expected falling order"),
         (lambda: kaplan_yorke([1, -1], tolerance=-1), "tolerance: got -1"),
-        (lambda: propagate(None, array(3), segments=9), r"state: got shape \(3,\)"),
-        (lambda: propagate(None, array(1, 3), segments=0), "segments: got 0"),
-        (lambda: propagate(None, array(1, 3), segments=9, discard=-1), "discard: got -1"),
-        (lambda: propagate(None, array(1, 3), segments=9, count=4), "count: got 4, expected at"),
-        (lambda: propagate(None, array(1, 3), segments=9, time=0), "time: got 0, expected"),
+        (lambda: benettin_spectrum(None, array(3), segments=9), r"state: got shape \(3,\)"),
+        (lambda: benettin_spectrum(None, array(1, 3), segments=0), "segments: got 0"),
+        (lambda: benettin_spectrum(None, array(1, 3), segments=9, discard=-1), "discard: got -1"),
         (
-            lambda: propagate(lambda s, f: (s + np.inf, f, None), array(1, 2), segments=9),
+            lambda: benettin_spectrum(None, array(1, 3), segments=9, count=4),
+            "count: got 4, expected at",
+        ),
+        (lambda: benettin_spectrum(None, array(1, 3), segments=9, time=0), "time: got 0, expected"),
+        (
+            lambda: benettin_spectrum(lambda s, f: (s + np.inf, f, None), array(1, 2), segments=9),
             "state: got one whose orbit left all bounds after 1 units of time",
         ),
         (lambda: spectrum(system("lorenz"), initial=[1, 2]), r"initial: got shape \(2,\)"),
@@ -470,17 +484,29 @@ def array(*shape):
             lambda: network_spectrum(replace(LINEAR, a=LINEAR.a * 100), np.ones((1, 3)), steps=400),
             "state: got one whose orbit left all bounds after 158 units of time",
         ),
-        (lambda: cycle(system("lorenz")), "lorenz comes back to no point within 50 units"),
-        (lambda: cycle(system("rossler")), "expected a limit cycle; the orbit is chaotic"),
-        (lambda: cycle(system("double_well")), "double_well ends on a fixed point"),
-        (lambda: cycle(system("duffing")), "system: got duffing, expected a flow without forcing"),
-        (lambda: cycle(system("henon")), "system: got henon, expected a flow"),
-        (lambda: cycle(system("hopf"), longest=0), "longest: got 0"),
-        (lambda: cycle(system("hopf"), longest=3), "comes back to no point within 3 units"),
+        (
+            lambda: find_limit_cycle(system("lorenz")),
+            "lorenz comes back to no point within 50 units",
+        ),
+        (
+            lambda: find_limit_cycle(system("rossler")),
+            "expected a limit cycle; the orbit is chaotic",
+        ),
+        (lambda: find_limit_cycle(system("double_well")), "double_well ends on a fixed point"),
+        (
+            lambda: find_limit_cycle(system("duffing")),
+            "system: got duffing, expected a flow without forcing",
+        ),
+        (lambda: find_limit_cycle(system("henon")), "system: got henon, expected a flow"),
+        (lambda: find_limit_cycle(system("hopf"), longest=0), "longest: got 0"),
+        (
+            lambda: find_limit_cycle(system("hopf"), longest=3),
+            "comes back to no point within 3 units",
+        ),
         (lambda: superstable(2), "count: got 2, expected from 3 to 12"),
-        (lambda: from_series(array(10, 2), 0.1), r"points: got shape \(10, 2\)"),
-        (lambda: from_series(array(300, 2), 0), "dt: got 0"),
-        (lambda: from_series(array(300, 2), 0.1, horizon=20), "horizon: got 20"),
+        (lambda: rosenstein_exponent(array(10, 2), 0.1), r"points: got shape \(10, 2\)"),
+        (lambda: rosenstein_exponent(array(300, 2), 0), "dt: got 0"),
+        (lambda: rosenstein_exponent(array(300, 2), 0.1, horizon=20), "horizon: got 20"),
     ],
 )
 def test_refusals(call, message):

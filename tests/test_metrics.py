@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.special import erf
 from scipy.stats import wasserstein_distance
 
-from mflib.metrics import (
+from mflib.dynamics.distances import (
     hausdorff,
     nrmse,
     peaks,
@@ -19,7 +19,8 @@ from mflib.metrics import (
     state_space_divergence,
     valid_prediction_time,
 )
-from mflib.systems import ensemble, system, trajectory
+from mflib.dynamics.systems import system
+from mflib.dynamics.trajectories import ensemble, trajectory
 
 TURN = np.linspace(0, 2 * np.pi, 400)
 CIRCLE = np.stack([np.cos(TURN), np.sin(TURN)], axis=-1)

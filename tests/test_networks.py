@@ -7,9 +7,13 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mflib.closed_loop import free_run, warm_up
-from mflib.networks import GRU, LSTM, Elman, IncrementLSTM, Memoryless, cast, load, save
-from mflib.reservoirs import ContinuousReservoir, random_weights
+from mflib.modelling.closed_loop import free_run, warm_up
+from mflib.networks.elman import Elman
+from mflib.networks.files import load, save
+from mflib.networks.gru import GRU
+from mflib.networks.lstm import LSTM, IncrementLSTM
+from mflib.networks.recurrent import Memoryless, cast
+from mflib.networks.reservoirs import ContinuousReservoir, random_weights
 
 
 def randomised(network, seed):

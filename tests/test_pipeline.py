@@ -14,7 +14,7 @@ import nbformat
 import psutil
 import pytest
 
-from mflib.record import METADATA_KEY
+from mflib.book.record import METADATA_KEY
 from tools import book as command
 from tools import check, results
 from tools.execute import Limits, execute, last_good

@@ -4,8 +4,9 @@ from itertools import combinations
 
 import pytest
 
-from mflib import systems
-from mflib.plots import ATTRACTORS, COLOURS, GREY, table
+from mflib.book.plots import ATTRACTORS, COLOURS, GREY
+from mflib.book.tables import table
+from mflib.dynamics import systems
 
 CHAOTIC = ("lorenz", "rossler", "halvorsen", "chua", "thomas", "sprott_b", "chen", "aizawa")
 

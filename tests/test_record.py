@@ -2,12 +2,15 @@
 
 import json
 import math
+from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mflib import record as module
-from mflib.record import Claim, format_number, load_claims, record
+from mflib.book import results
+from mflib.book.claims import Claim, format_number, load_claims
+from mflib.book.record import record
 
 ENTRY = '[demo.rate]\nstatement = "It works."\nsource = "this book"\n'
 CLAIMS = """
@@ -94,7 +97,7 @@ def test_verdict(claims, id, value, verdict):
 @pytest.mark.parametrize("value", [math.nan, math.inf, np.float32("nan")])
 def test_value_that_is_not_finite_is_null_in_json(claims, value):
     result = record("demo.rate", value)
-    text = json.dumps(module.asdict(result), allow_nan=False)
+    text = json.dumps(asdict(result), allow_nan=False)
     assert json.loads(text)["value"] is None
     assert "not finite" in str(result)
 
@@ -225,10 +228,10 @@ def test_claims_file_is_read_strictly(tmp_path, text, message):
 
 
 def test_the_books_own_claims_are_valid():
-    load_claims(module.Path(__file__).parents[1] / "data" / "claims.toml")
+    load_claims(Path(__file__).parents[1] / "data" / "claims.toml")
 
 
 def test_tables_say_so_when_nothing_was_built(claims):
-    for table in (module.results_summary, module.results_tables, module.build_table):
+    for table in (results.results_summary, results.results_tables, results.build_table):
         assert "make book" in repr(table())
         assert "make book" in table()._repr_html_()

@@ -7,15 +7,16 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mflib.closed_loop import drive, free_run, warm_up
-from mflib.networks import LSTM, replace
-from mflib.reservoirs import (
+from mflib.modelling.closed_loop import drive, free_run, warm_up
+from mflib.multifunctionality.tasks import seeing_double
+from mflib.networks.lstm import LSTM
+from mflib.networks.recurrent import replace
+from mflib.networks.reservoirs import (
     ContinuousReservoir,
     LeakyReservoir,
     fit_readout,
     random_weights,
 )
-from mflib.tasks import seeing_double
 
 CIRCLES = [task.trajectory(400, 0.1) / 5 for task in seeing_double(2.0)]
 

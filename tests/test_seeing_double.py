@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from mflib.closed_loop import warm_up
 from mflib.experiments.reservoir_computers import RESERVOIRS
 from mflib.experiments.seeing_double import (
     LEARNERS,
@@ -12,9 +11,10 @@ from mflib.experiments.seeing_double import (
     SeeingDouble,
     sees_double,
 )
-from mflib.judge import judge
-from mflib.tasks import cues, seeing_double
-from mflib.training import Protocol
+from mflib.modelling.closed_loop import warm_up
+from mflib.modelling.training import TrainingConfig
+from mflib.multifunctionality.judge import judge
+from mflib.multifunctionality.tasks import cues, seeing_double
 
 
 @pytest.mark.parametrize("grid", [RESERVOIRS, SEEING_DOUBLE])
@@ -29,7 +29,7 @@ def test_every_kind_has_its_recipe():
 
 @pytest.mark.parametrize("kind", LEARNERS)
 def test_a_learner_is_judged_like_any_network(monkeypatch, kind):
-    short = Protocol(steps=20, batch=4, window=20, burn_in=5)
+    short = TrainingConfig(steps=20, batch=4, window=20, burn_in=5)
     monkeypatch.setitem(LEARNERS, kind, (LEARNERS[kind][0], short))
     one = SeeingDouble(kind=kind, units=3, x_cen=1.0, seed=7)
     result = sees_double(one)

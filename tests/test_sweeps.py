@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mflib.sweeps import read, sweep
+from mflib.book.sweeps import read, sweep
 
 
 @dataclass(frozen=True)

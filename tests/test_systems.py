@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mflib.systems import _catalogue, ensemble, names, references, system, trajectory
+from mflib.dynamics.systems import _catalogue, names, reference_values, system
+from mflib.dynamics.trajectories import ensemble, trajectory
 
 FLOWS, MAPS = names("flow"), names("map")
 
@@ -48,7 +49,7 @@ def test_an_entry_says_all_and_its_attractor_is_bounded(name):
     assert s.citation
     assert s.dt > 0
     assert np.abs(on_attractor(s)).max() < 100
-    for reference in references(name):
+    for reference in reference_values(name):
         assert reference["source"]
         system(name, **reference["parameters"])
         known = {"exponents", "dimension", "period", "floquet", "amplitude", "mean", "std"}
@@ -163,7 +164,7 @@ def test_catalogue_has_what_the_book_names():
         (lambda: system("lorentz"), "name: no system 'lorentz', expected lorenz"),
         (lambda: system("Lorenz 84"), "expected lorenz84"),
         (lambda: system("?"), "expected lorenz or rossler or"),
-        (lambda: references("henno"), "expected henon"),
+        (lambda: reference_values("henno"), "expected henon"),
         (lambda: system("lorenz", r=28), "r: not a parameter of lorenz, expected sigma or rho or"),
         (lambda: system("sprott_b", a=1), "a: not a parameter of sprott_b, expected none"),
         (lambda: system("lorenz", rho=np.nan), "rho: got nan, expected a finite number"),
@@ -234,4 +235,4 @@ def test_every_entry_has_code_and_nothing_else():
 
     for name in _catalogue():
         assert callable(getattr(module, name))
-        assert callable(getattr(module, f"{name}_partials"))
+        assert callable(getattr(module, f"{name}_jacobian_rows"))

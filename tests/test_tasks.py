@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from mflib.tasks import Circle, cues, seeing_double, standardisation
+from mflib.dynamics.trajectories import standardisation
+from mflib.multifunctionality.tasks import Circle, cues, seeing_double
 
 
 @pytest.mark.parametrize("x_cen", [0.0, 3.0, 10.0])

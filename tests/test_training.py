@@ -11,23 +11,23 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mflib import training
-from mflib.closed_loop import compiled, drive, free_run, warm_up
-from mflib.networks import GRU, LSTM, Elman, IncrementLSTM
-from mflib.tasks import seeing_double
-from mflib.training import (
-    Forcing,
+from mflib.modelling import backpropagation, training
+from mflib.modelling.backpropagation import backpropagate
+from mflib.modelling.closed_loop import drive, free_run, warm_up
+from mflib.modelling.forcing import (
     FreeRunning,
-    Generalised,
-    Protocol,
-    Refinement,
-    Scheduled,
-    Sparse,
-    backpropagate,
-    refine,
-    train,
-    train_many,
+    InputMixing,
+    ScheduledSampling,
+    SparseTeacherForcing,
+    TeacherForcing,
 )
+from mflib.modelling.jit import jit
+from mflib.modelling.refinement import RefinementConfig, refine
+from mflib.modelling.training import TrainingConfig, train, train_many
+from mflib.multifunctionality.tasks import seeing_double
+from mflib.networks.elman import Elman
+from mflib.networks.gru import GRU
+from mflib.networks.lstm import LSTM, IncrementLSTM
 
 KINDS = {
     "LSTM": LSTM.create,
@@ -37,7 +37,7 @@ KINDS = {
     "GRU": GRU.create,
 }
 CIRCLES = [task.trajectory(300, 0.1) for task in seeing_double()]
-SHORT = Protocol(steps=120, batch=8, window=20, burn_in=5)
+SHORT = TrainingConfig(steps=120, batch=8, window=20, burn_in=5)
 
 
 def plain_loss(weights, inputs, targets, burn_in, alpha=None, kind=LSTM):
@@ -171,7 +171,7 @@ def test_gradient_of_every_kind_is_the_tape_s(kind, seed, time, batch, dim, unit
         tape.watch(weights)
         expected_loss = plain_loss(weights, x, y, burn_in, alpha, type(network))
     expected = tape.gradient(expected_loss, weights)
-    loss, gradient = compiled(backpropagate)(network, x, y, burn_in, alpha)
+    loss, gradient = jit(backpropagate)(network, x, y, burn_in, alpha)
     np.testing.assert_allclose(loss, expected_loss, rtol=1e-12)
     assert gradient.keys() == weights.keys()
     for name in weights:
@@ -247,7 +247,7 @@ def test_steps_are_seeded_one_by_one(monkeypatch):
 
 def test_a_wide_network_is_trained_by_halves(monkeypatch):
     """Two programs with half of the windows each find the gradient of one with all."""
-    protocol = Protocol(steps=30, forcing=Generalised(0.9, 0.5))
+    protocol = TrainingConfig(steps=30, forcing=InputMixing(0.9, 0.5))
     whole = train(LSTM.create(2, 4), CIRCLES, protocol, progress=False)
     monkeypatch.setattr(training, "WIDE", 4)
     halves = train(LSTM.create(2, 4), CIRCLES, protocol, progress=False)
@@ -305,7 +305,7 @@ def test_bad_trajectories(trajectories, message):
 )
 def test_bad_protocols(change, message):
     with pytest.raises(ValueError, match=message):
-        Protocol(**change)
+        TrainingConfig(**change)
 
 
 # --- kinds of forcing ----------------------------------------------------------------------
@@ -321,25 +321,27 @@ def shares(forcing, done, time=12, seed=(0, 1)):
 
 
 def test_forcing_by_kind():
-    assert Forcing().shares(12, tf.constant(0.5), tf.constant((0, 1))) is None
+    assert TeacherForcing().shares(12, tf.constant(0.5), tf.constant((0, 1))) is None
     np.testing.assert_array_equal(shares(FreeRunning(6), 0.0), np.ones(12))
     np.testing.assert_array_equal(shares(FreeRunning(6), 0.999), [1] * 6 + [0] * 6)
-    np.testing.assert_array_equal(np.flatnonzero(shares(Sparse(5), 0.3)), [4, 9])
-    np.testing.assert_array_equal(shares(Sparse(1), 0.3), np.ones(12))
-    np.testing.assert_allclose(shares(Generalised(1.0, 0.2), 0.5), np.full(12, 0.6), rtol=1e-6)
+    np.testing.assert_array_equal(np.flatnonzero(shares(SparseTeacherForcing(5), 0.3)), [4, 9])
+    np.testing.assert_array_equal(shares(SparseTeacherForcing(1), 0.3), np.ones(12))
+    np.testing.assert_allclose(shares(InputMixing(1.0, 0.2), 0.5), np.full(12, 0.6), rtol=1e-6)
 
 
 def test_scheduled_sampling_draws_less_and_less_data():
-    drawn = [shares(Scheduled(0.1), done, time=4000) for done in (0.0, 0.5, 1.0)]
+    drawn = [shares(ScheduledSampling(0.1), done, time=4000) for done in (0.0, 0.5, 1.0)]
     assert set(np.unique(drawn)) == {0, 1}
     chances = 1 / (1 + np.exp([-5, 0, 5]))
     np.testing.assert_allclose(np.mean(drawn, axis=1), chances, atol=0.03)
-    again = shares(Scheduled(0.1), 0.5, time=4000)
+    again = shares(ScheduledSampling(0.1), 0.5, time=4000)
     np.testing.assert_array_equal(again, drawn[1])
-    assert not np.array_equal(shares(Scheduled(0.1), 0.5, time=4000, seed=(0, 2)), drawn[1])
+    assert not np.array_equal(shares(ScheduledSampling(0.1), 0.5, time=4000, seed=(0, 2)), drawn[1])
 
 
-@pytest.mark.parametrize("forcing", [FreeRunning(8), Scheduled(), Sparse(4), Generalised(1, 0.5)])
+@pytest.mark.parametrize(
+    "forcing", [FreeRunning(8), ScheduledSampling(), SparseTeacherForcing(4), InputMixing(1, 0.5)]
+)
 def test_training_with_every_kind_of_forcing(forcing):
     protocol = dataclasses.replace(SHORT, forcing=forcing)
     untrained = LSTM.create(2, 6, seed=1)
@@ -349,7 +351,7 @@ def test_training_with_every_kind_of_forcing(forcing):
 
 def test_all_data_by_another_name_trains_the_same_network():
     ordinary = train(LSTM.create(2, 6, seed=1), CIRCLES, SHORT, progress=False)
-    protocol = dataclasses.replace(SHORT, forcing=Sparse(1))
+    protocol = dataclasses.replace(SHORT, forcing=SparseTeacherForcing(1))
     same = train(LSTM.create(2, 6, seed=1), CIRCLES, protocol, progress=False)
     np.testing.assert_allclose(same.losses, ordinary.losses, rtol=1e-3)
 
@@ -359,7 +361,7 @@ def test_all_data_by_another_name_trains_the_same_network():
 
 def test_readout_is_the_least_squares_solution():
     weights, x, y = problem(0, 30, 4, 2, 5, 3, False)
-    _, _, solved = training._backpropagate(LSTM(**weights), x, y, 6, solve=True)
+    _, _, solved = backpropagation._backpropagate(LSTM(**weights), x, y, 6, solve=True)
     states = [LSTM(**weights).initial_state(4)]
     for sample in x:
         states.append(LSTM(**weights).step(states[-1], sample))
@@ -375,7 +377,7 @@ def test_gradient_with_the_readout_solved_for():
 
     def loss(recurrent_kernel):
         network = LSTM(**weights | {"recurrent_kernel": recurrent_kernel})
-        return training._backpropagate(network, x, y, 5, solve=True)
+        return backpropagation._backpropagate(network, x, y, 5, solve=True)
 
     kernel, direction = weights["recurrent_kernel"], np.random.default_rng(0).normal(size=(4, 16))
     _, gradient, _ = loss(kernel)
@@ -388,7 +390,7 @@ def test_gradient_with_the_readout_solved_for():
 def test_refinement_lowers_the_error_a_thousandfold_in_the_units_of_the_data():
     trajectory = 3 + CIRCLES[0]
     trained = train(LSTM.create(2, 6, seed=1), [trajectory], SHORT, progress=False).network
-    refinement = Refinement(iterations=60, window=40, burn_in=15)
+    refinement = RefinementConfig(iterations=60, window=40, burn_in=15)
     refined = refine(trained, [trajectory], refinement, progress=False)
     assert refined.network.dtype == tf.float64
     assert np.all(np.diff(refined.losses) <= 0)
@@ -397,8 +399,10 @@ def test_refinement_lowers_the_error_a_thousandfold_in_the_units_of_the_data():
 
 
 def test_refinement_goes_on_from_its_own_result():
-    first = refine(LSTM.create(2, 4, seed=0), CIRCLES, Refinement(iterations=5), progress=False)
-    second = refine(first.network, CIRCLES, Refinement(iterations=5), progress=False)
+    first = refine(
+        LSTM.create(2, 4, seed=0), CIRCLES, RefinementConfig(iterations=5), progress=False
+    )
+    second = refine(first.network, CIRCLES, RefinementConfig(iterations=5), progress=False)
     assert second.losses[-1] < first.losses[-1]
 
 
@@ -413,7 +417,7 @@ def test_refinement_goes_on_from_its_own_result():
 )
 def test_bad_refinements(change, message):
     with pytest.raises(ValueError, match=message):
-        refine(LSTM.create(2, 4), CIRCLES, Refinement(**change), progress=False)
+        refine(LSTM.create(2, 4), CIRCLES, RefinementConfig(**change), progress=False)
 
 
 def test_only_an_lstm_is_refined():
@@ -425,17 +429,17 @@ def test_only_an_lstm_is_refined():
 
 
 def test_an_increment_network_learns_increments():
-    protocol = Protocol(steps=800, batch=8, noise=(1e-3, 1e-4))
+    protocol = TrainingConfig(steps=800, batch=8, noise=(1e-3, 1e-4))
     trained = train(IncrementLSTM.create(2, 6, seed=1), CIRCLES, protocol, progress=False)
     assert trained.losses[-1] < 0.5  # repeating the last sample has loss 1
     error = one_step_error(trained.network, CIRCLES[0])
     assert error < 0.5 * np.mean(np.diff(CIRCLES[0], axis=0) ** 2)
-    refined = refine(trained.network, CIRCLES, Refinement(iterations=60), progress=False)
+    refined = refine(trained.network, CIRCLES, RefinementConfig(iterations=60), progress=False)
     assert isinstance(refined.network, IncrementLSTM)
     assert refined.losses[-1] < 0.1 * refined.losses[0]
 
 
 def test_an_increment_network_hears_data_only():
-    protocol = dataclasses.replace(SHORT, forcing=Sparse(4))
+    protocol = dataclasses.replace(SHORT, forcing=SparseTeacherForcing(4))
     with pytest.raises(ValueError, match="forcing: got Sparse"):
         train(IncrementLSTM.create(2, 6), CIRCLES, protocol, progress=False)

@@ -5,25 +5,35 @@ import dataclasses
 import numpy as np
 import pytest
 
-from mflib.attractors import identify, identify_all
-from mflib.closed_loop import free_run, warm_up
+from mflib.dynamics.attractors import identify, identify_all
 from mflib.experiments import capacity
-from mflib.experiments.capacity import CHAOS, CURVES, FIGURES, LARGE, TURN, Curves, curves
+from mflib.experiments.capacity import (
+    CHAOS,
+    CURVES,
+    FIGURES,
+    LARGE,
+    Curves,
+    curves,
+)
+from mflib.experiments.reservoir_computers import TURN
 from mflib.experiments.two_worlds import (
     EIGHT,
     PAIRS,
-    PERIOD,
     TWO_WORLDS,
     WORLDS,
     Worlds,
-    asked,
-    destinations,
-    late,
-    named,
     worlds,
 )
-from mflib.networks import LSTM
-from mflib.tasks import Attractor, Lissajous
+from mflib.modelling.closed_loop import free_run, warm_up
+from mflib.multifunctionality.identity import (
+    PERIOD,
+    ask_for_attractors,
+    final_attractors,
+    late_run,
+    name_attractors,
+)
+from mflib.multifunctionality.tasks import Attractor, Lissajous
+from mflib.networks.lstm import LSTM
 
 
 @pytest.mark.parametrize("grid", [PAIRS, TWO_WORLDS, CURVES, CHAOS, LARGE])
@@ -73,14 +83,14 @@ def test_the_judge_names_true_orbits(tasks):
     """Each of sixteen, from stretches that it was not given."""
     period = TURN if tasks is FIGURES else PERIOD
     for task in tasks:
-        assert named(task.orbits(4, 100 * period, seed=7), tasks) == [task.name] * 4
+        assert name_attractors(task.orbits(4, 100 * period, seed=7), tasks) == [task.name] * 4
 
 
 def test_the_judge_refuses_what_is_on_none():
     rest = np.zeros((100 * PERIOD, 3))
     slow = EIGHT[0].orbits(1, 50 * PERIOD)[0].repeat(2, axis=0)
     gone = np.full_like(rest, np.inf)
-    assert named([rest, slow, gone], EIGHT) == ["none"] * 3
+    assert name_attractors([rest, slow, gone], EIGHT) == ["none"] * 3
 
 
 def test_many_orbits_make_one_template():
@@ -101,24 +111,24 @@ def test_a_network_at_rest_is_in_no_world():
     tasks = Worlds("lorenz chen").tasks()
     network = LSTM.create(inputs=3, units=2)
     cue = tasks[0].orbits(3, PERIOD)
-    assert destinations(network, cue, tasks, turns=100) == ["none"] * 3
+    assert final_attractors(network, cue, tasks, turns=100) == ["none"] * 3
 
 
 def test_the_last_turns_are_those_of_one_long_run():
     network = LSTM.create(inputs=3, units=4, seed=1)
     cue = EIGHT[0].orbits(2, PERIOD)
     whole = free_run(network, warm_up(network, cue), 200 * PERIOD).outputs[:, -100 * PERIOD :]
-    np.testing.assert_allclose(late(network, cue, turns=200), whole, atol=1e-5)
+    np.testing.assert_allclose(late_run(network, cue, turns=200), whole, atol=1e-5)
 
 
 def test_a_trained_network_is_asked_for_all_its_tasks():
     few = Worlds("lorenz chen", units=3, steps=5, window=20, batch=4)
     found = worlds(few)
-    assert found == asked(few.trained(progress=False), few.tasks())
+    assert found == ask_for_attractors(few.trained(progress=False), few.tasks())
     for ends in found.values():
         assert [sum(numbers.values()) for numbers in ends.values()] == [16, 16]
     result = curves(Curves(2, 2, 0))
-    more = asked(few.trained(progress=False), few.tasks(), cues=3)
+    more = ask_for_attractors(few.trained(progress=False), few.tasks(), cues=3)
     assert sum(more["stored"]["chen"].values()) == 3
     assert set(result["stored"]) == {"1:1", "1:1 backwards"}
 
@@ -145,7 +155,7 @@ def test_the_refinement_is_used():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: late(None, None, turns=150), "turns: got 150"),
+        (lambda: late_run(None, None, turns=150), "turns: got 150"),
         (lambda: Attractor("lorenz", dt=0), "dt: got 0"),
         (lambda: Attractor("lorenz", dt=0.1, centre=(0.0,)), r"centre: got \(0.0,\)"),
         (lambda: Attractor("nowhere", dt=0.1), "nowhere"),

@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from mflib.record import SCALES
+from mflib.book.claims import SCALES
 from tools import check, results
 from tools.execute import Limits, execute, last_good, verify
 from tools.project import BookError, Project

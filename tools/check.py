@@ -10,7 +10,7 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from mflib.record import METADATA_KEY
+from mflib.book.record import METADATA_KEY
 from tools.project import BookError, Chapter, Project
 
 MAX_OUTPUT = 3_000_000  # characters of one output; a page has to load on a phone

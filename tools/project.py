@@ -17,7 +17,7 @@ from typing import Any
 import nbformat
 import yaml
 
-from mflib.record import Claim, load_claims
+from mflib.book.claims import Claim, load_claims
 
 
 class BookError(ValueError):

@@ -8,7 +8,8 @@ from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from mflib.record import Claim, Record
+from mflib.book.claims import Claim
+from mflib.book.record import Record
 from tools import check
 from tools.execute import last_good
 from tools.project import Chapter, Project, write_atomically

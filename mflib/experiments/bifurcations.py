@@ -6,49 +6,49 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mflib.closed_loop import free_run, warm_up
-from mflib.continuation import (
-    Branch,
-    follow,
-    forget_shifted,
-    gained,
-    kicked,
-    mixed,
-    residence,
-    rotation,
-)
 from mflib.experiments.reservoir_computers import COARSE, TURN
 from mflib.experiments.seeing_double import training_orbits
-from mflib.judge import judge
-from mflib.lyapunov import network_spectrum
-from mflib.networks import LSTM
-from mflib.tasks import cues, seeing_double
-from mflib.training import Protocol, train
+from mflib.modelling.closed_loop import free_run, warm_up
+from mflib.modelling.exponents import network_spectrum
+from mflib.modelling.perturbations import (
+    Branch,
+    interpolate_weights,
+    residence_time,
+    rotation,
+    run_with_kicks,
+    scale_recurrence,
+    shift_forget_bias,
+    sweep_parameter,
+)
+from mflib.modelling.training import TrainingConfig, train
+from mflib.multifunctionality.judge import judge
+from mflib.multifunctionality.tasks import cues, seeing_double
+from mflib.networks.lstm import LSTM
 
 __all__ = [
     "BIFURCATIONS",
-    "LESSONS",
+    "LESSON_STEPS",
+    "PARAMETER_SWEEPS",
     "SHARES",
-    "WAYS",
     "Bifurcation",
     "after_loss",
     "bifurcation",
-    "cued",
-    "island",
-    "lost",
+    "bisect_loss",
+    "bistable_region",
+    "cued_states",
+    "half_turn_directions",
+    "loss_index",
     "there_and_back",
-    "to_the_edge",
-    "visits",
 ]
 
-WAYS = {
-    "gain up": (gained, np.linspace(1, 2, 51)),
-    "gain down": (gained, np.linspace(1, 0.6, 41)),
-    "bias up": (forget_shifted, np.linspace(0, 2, 41)),
-    "bias down": (forget_shifted, np.linspace(0, -2, 41)),
+PARAMETER_SWEEPS = {
+    "gain up": (scale_recurrence, np.linspace(1, 2, 51)),
+    "gain down": (scale_recurrence, np.linspace(1, 0.6, 41)),
+    "bias up": (shift_forget_bias, np.linspace(0, 2, 41)),
+    "bias down": (shift_forget_bias, np.linspace(0, -2, 41)),
 }
 """How a parameter is changed, and through which values."""
-LESSONS = 0, 5, 10, 20, 50, 100, 200, 500, 2000
+LESSON_STEPS = 0, 5, 10, 20, 50, 100, 200, 500, 2000
 """Steps of the second task's lesson, each a whole lesson with its own fall of the rate."""
 SHARES = np.linspace(0, 1, 11)
 """Places on the straight line between two networks' weights."""
@@ -80,7 +80,7 @@ class Bifurcation:
     copies: int = 4
 
 
-def cued(network, *, turns: int = 30, count: int = 1) -> np.ndarray:
+def cued_states(network, *, turns: int = 30, count: int = 1) -> np.ndarray:
     """States in which cues of A, then of B, leave the network after some turns by itself.
 
     Returns
@@ -99,14 +99,18 @@ def there_and_back(network, way: str) -> tuple[Branch, Branch]:
     out, back : Branch
         Ten turns at each value, after thirty to settle; members are A and B.
     """
-    change, values = WAYS[way]
+    change, values = PARAMETER_SWEEPS[way]
     times = {"settle": 30 * TURN, "steps": 10 * TURN}
-    out = follow(lambda value: change(network, value), values, cued(network), **times)
-    back = follow(lambda value: change(network, value), values[::-1], out.states[-1], **times)
+    out = sweep_parameter(
+        lambda value: change(network, value), values, cued_states(network), **times
+    )
+    back = sweep_parameter(
+        lambda value: change(network, value), values[::-1], out.states[-1], **times
+    )
     return out, back
 
 
-def lost(branch: Branch) -> list[int | None]:
+def loss_index(branch: Branch) -> list[int | None]:
     """The position of the first value at which A, B no longer turns its way, or None."""
     away = rotation(branch.outputs, COARSE).direction != [1, -1]
     return [int(np.argmax(one)) if one.any() else None for one in away.T]
@@ -139,7 +143,7 @@ def after_loss(network, branch: Branch, position: int, member: int) -> str:
     return "chaos" if largest > 0.01 else "reverses"
 
 
-def island(network, gains, shifts) -> np.ndarray:
+def bistable_region(network, gains, shifts) -> np.ndarray:
     """Which circles a cue still calls up when the gain and the forget bias are changed.
 
     Parameters
@@ -153,12 +157,15 @@ def island(network, gains, shifts) -> np.ndarray:
     numpy.ndarray of bool, shape (shifts, gains, 2)
         Whether the run after a cue of A, of B turns its way all through the last ten of 40 turns.
     """
-    changed = [[forget_shifted(gained(network, g), b) for g in gains] for b in shifts]
-    ends = [[free_run(one, cued(one), 10 * TURN).outputs.numpy() for one in row] for row in changed]
+    changed = [[shift_forget_bias(scale_recurrence(network, g), b) for g in gains] for b in shifts]
+    ends = [
+        [free_run(one, cued_states(one), 10 * TURN).outputs.numpy() for one in row]
+        for row in changed
+    ]
     return rotation(ends, COARSE).direction == [1, -1]
 
 
-def visits(outputs) -> np.ndarray:
+def half_turn_directions(outputs) -> np.ndarray:
     """Which way planar runs turn, by half turns.
 
     Returns
@@ -173,7 +180,7 @@ def visits(outputs) -> np.ndarray:
     return np.where(np.abs(moved) > np.pi / 2, np.sign(moved), 0).astype(int)
 
 
-def to_the_edge(network_at, good, bad, state, sign: int, rounds: int = 12) -> Branch:
+def bisect_loss(network_at, good, bad, state, sign: int, rounds: int = 12) -> Branch:
     """Come as near as possible to the value at which a circle is lost, and never lose it.
 
     Each round goes half the way that is left; where the circle would be lost, the run is taken
@@ -198,7 +205,7 @@ def to_the_edge(network_at, good, bad, state, sign: int, rounds: int = 12) -> Br
     values, outputs, states = [], [], []
     for _ in range(rounds):
         middle = (good + bad) / 2
-        step = follow(network_at, [middle], state, settle=200 * TURN, steps=10 * TURN)
+        step = sweep_parameter(network_at, [middle], state, settle=200 * TURN, steps=10 * TURN)
         if rotation(step.outputs, COARSE).direction[0, 0] != sign:
             bad = middle
             continue
@@ -218,7 +225,9 @@ def bifurcation(configuration: Bifurcation) -> dict:
 def _lesson(network, trajectories, seed, steps=2000):
     if not steps:
         return network
-    return train(network, trajectories, Protocol(steps=steps), seed=seed, progress=False).network
+    return train(
+        network, trajectories, TrainingConfig(steps=steps), seed=seed, progress=False
+    ).network
 
 
 def _does(network, seed=0) -> list[bool]:
@@ -241,10 +250,10 @@ def _edges(network, configuration) -> dict:
     """
     network = _lesson(network, training_orbits(), configuration.seed)
     result = {"does": _does(network, configuration.seed), "ways": {}}
-    for way, (change, values) in WAYS.items():
+    for way, (change, values) in PARAMETER_SWEEPS.items():
         out, back = there_and_back(network, way)
         found = [rotation(branch.outputs, COARSE) for branch in (out, back)]
-        ends = lost(out)
+        ends = loss_index(out)
         result["ways"][way] = {
             "lost": [None if k is None else float(values[k]) for k in ends],
             "after": [
@@ -259,13 +268,15 @@ def _edges(network, configuration) -> dict:
         }
     downwards = result["ways"]["gain down"]["lost"]
     result["exponents"] = [_contraction(network, m, end) for m, end in enumerate(downwards)]
-    a, b = np.moveaxis(island(network, *GRID), -1, 0)
+    a, b = np.moveaxis(bistable_region(network, *GRID), -1, 0)
     result["island"] = [float(np.mean(x)) for x in (a, b, a & b, a | b)]
-    states = cued(network, count=8)
+    states = cued_states(network, count=8)
     result["residence"] = []
     for kick in KICKS:
-        runs = kicked(network, states, kick=kick, every=TURN, times=400, seed=configuration.seed)
-        time = residence(rotation(runs, COARSE).direction)
+        runs = run_with_kicks(
+            network, states, kick=kick, every=TURN, times=400, seed=configuration.seed
+        )
+        time = residence_time(rotation(runs, COARSE).direction)
         result["residence"].append(time if np.isfinite(time) else None)
     return result
 
@@ -273,18 +284,18 @@ def _edges(network, configuration) -> dict:
 def _switching(network, way, out, ends):
     if None in ends:
         return None
-    change, values = WAYS[way]
+    change, values = PARAMETER_SWEEPS[way]
     last = max(ends)
     run = free_run(change(network, values[last]), out.states[last, [0]], 300 * TURN)
-    halves = visits(run.outputs)
+    halves = half_turn_directions(run.outputs)
     return [float(np.mean(halves == sign)) for sign in (1, -1)]
 
 
 def _contraction(network, member, end):
     if end is None:
         return None
-    change, states = WAYS["gain down"][0], cued(network)[[member]]
-    edge = to_the_edge(lambda g: change(network, g), 1, end, states, (1, -1)[member], rounds=9)
+    change, states = PARAMETER_SWEEPS["gain down"][0], cued_states(network)[[member]]
+    edge = bisect_loss(lambda g: change(network, g), 1, end, states, (1, -1)[member], rounds=9)
     ends = [(1.0, states), *list(zip(edge.values, edge.states, strict=True))[-1:]]
     options = {"steps": 200 * TURN, "dt": COARSE, "count": 2}
     return [
@@ -314,10 +325,10 @@ def _sequence(network, configuration) -> dict:
     second, third = _lesson(network, [b], seed), _lesson(other, [b], seed)
 
     def on_the_line(end):
-        return [_does(mixed(first, end, share), seed) for share in SHARES]
+        return [_does(interpolate_weights(first, end, share), seed) for share in SHARES]
 
     return {
-        "after": [_does(_lesson(first, [b], seed, steps), seed) for steps in LESSONS],
+        "after": [_does(_lesson(first, [b], seed, steps), seed) for steps in LESSON_STEPS],
         "rehearsed": _does(_lesson(first, [a] + 7 * [b], seed), seed),
         "same": on_the_line(second),
         "different": on_the_line(third),
@@ -328,11 +339,10 @@ def _again(network, configuration) -> dict:
     """Whether A and B pass after A alone and each of the ``LESSONS`` of A once more."""
     (a, _), seed = training_orbits(), configuration.seed
     first = _lesson(network, [a], seed)
-    return {"after": [_does(_lesson(first, [a], seed, steps), seed) for steps in LESSONS]}
+    return {"after": [_does(_lesson(first, [a], seed, steps), seed) for steps in LESSON_STEPS]}
 
 
 STUDIES = {"edges": _edges, "blending": _blending, "sequence": _sequence, "again": _again}
-
 BIFURCATIONS = [
     *(Bifurcation("sequence", 8, seed) for seed in range(20)),
     *(Bifurcation("edges", 8, seed) for seed in range(20)),

@@ -8,26 +8,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mflib.attractors import classify
-from mflib.closed_loop import free_run, jacobian, warm_up
-from mflib.experiments import DATA, recorded
+from mflib.book.sweeps import read
+from mflib.dynamics.attractors import classify
+from mflib.dynamics.distances import valid_prediction_time
+from mflib.dynamics.lyapunov import spectrum
+from mflib.experiments.records import DATA, load_or_train
 from mflib.experiments.reservoir_computers import TURN
-from mflib.experiments.two_worlds import (
+from mflib.experiments.two_worlds import WORLDS, Worlds
+from mflib.modelling.closed_loop import free_run, jacobian, warm_up
+from mflib.modelling.exponents import network_spectrum
+from mflib.modelling.training import TrainingConfig, train
+from mflib.multifunctionality.identity import (
     LONG_CUE,
     PERIOD,
-    WORLDS,
-    Worlds,
-    asked,
-    destinations,
-    named,
-    together,
+    ask_for_attractors,
+    final_attractors,
+    name_attractors,
 )
-from mflib.lyapunov import network_spectrum, spectrum
-from mflib.metrics import valid_prediction_time
-from mflib.networks import LSTM, Network
-from mflib.sweeps import read
-from mflib.tasks import Lissajous
-from mflib.training import Protocol, train
+from mflib.multifunctionality.tasks import Lissajous, interleaved_orbits
+from mflib.networks.lstm import LSTM
+from mflib.networks.recurrent import Network
 
 __all__ = [
     "CHAOS",
@@ -35,7 +35,6 @@ __all__ = [
     "CURVES",
     "FIGURES",
     "LARGE",
-    "TURN",
     "WATCHED",
     "Curves",
     "attractors",
@@ -53,16 +52,12 @@ __all__ = [
 
 FORECASTS = 50
 """Of each world."""
-
 CUES = 25
 """Of each world, for the two large networks."""
-
 LEG = 100
 """Turns that run at once: whole long runs would fill the memory."""
-
 WATCHED = (100, 200, 400, 800, 1200, 1600, 2000, 2400, 2800, 3200)
 """Turns of a long free run at whose end its last hundred say where it is."""
-
 FIGURES = [
     Lissajous(a, b, backwards=backwards)
     for a, b in ((1, 1), (1, 2), (2, 1), (1, 3), (3, 1), (2, 3), (3, 2), (3, 4))
@@ -98,15 +93,15 @@ class Curves:
     def trained(self, *, progress: bool = True) -> LSTM:
         """The network after training."""
         network = LSTM.create(inputs=2, units=self.units, seed=self.seed)
-        protocol = Protocol(self.steps, batch=32, window=2 * TURN, learning_rate=1e-2)
+        protocol = TrainingConfig(self.steps, batch=32, window=2 * TURN, learning_rate=1e-2)
         return train(
-            network, together(self.tasks()), protocol, seed=self.seed, progress=progress
+            network, interleaved_orbits(self.tasks()), protocol, seed=self.seed, progress=progress
         ).network
 
 
 def curves(configuration: Curves) -> dict:
-    """Train a network and ask it for its curves, as :func:`~mflib.experiments.two_worlds.asked`."""
-    return asked(configuration.trained(progress=False), configuration.tasks(), TURN)
+    """Train a network and ask it for its curves, as :func:`~mflib.multifunctionality.identity.ask_for_attractors`."""
+    return ask_for_attractors(configuration.trained(progress=False), configuration.tasks(), TURN)
 
 
 CURVES = [
@@ -125,7 +120,7 @@ def horizons(network: Network, tasks: Sequence) -> dict[str, float]:
     ----------
     network : Network
     tasks : sequence
-        Of :class:`~mflib.tasks.Attractor`.
+        Of :class:`~mflib.multifunctionality.tasks.Attractor`.
 
     Returns
     -------
@@ -152,7 +147,6 @@ def _worlds(count, units, steps=14_000, batch=16):
 
 CHAOS = [_worlds(count, units) for units in (16, 32, 64, 128) for count in (2, 4, 8, 16)]
 """Numbers of chaotic attractors and of units, recorded in ``data/chaos.jsonl``."""
-
 LARGE = [_worlds(count, units, 24_000, 32) for count, units in ((8, 128), (16, 192))]
 """Eight and sixteen chaotic attractors; networks in ``data/``, results in ``data/large.jsonl``."""
 
@@ -167,7 +161,7 @@ def chaos(configuration: Worlds) -> dict:
     Returns
     -------
     dict
-        As :func:`~mflib.experiments.two_worlds.asked`; ``horizons``, as :func:`horizons`.
+        As :func:`~mflib.multifunctionality.identity.ask_for_attractors`; ``horizons``, as :func:`horizons`.
     """
     return _measured(configuration.trained(progress=False), configuration.tasks())
 
@@ -185,13 +179,13 @@ def large(configuration: Worlds) -> dict:
         As :func:`chaos`, after 25 cues of each world; ``exponents``: the largest of each world's
         system and of the network that is led there, per unit of the system's time.
     """
-    network, tasks = recorded(configuration), configuration.tasks()
+    network, tasks = load_or_train(configuration), configuration.tasks()
     exponents = {task.name: _exponents(network, task) for task in tasks}
     return {**_measured(network, tasks, cues=CUES), "exponents": exponents}
 
 
 def _measured(network, tasks, **options):
-    return {**asked(network, tasks, **options), "horizons": horizons(network, tasks)}
+    return {**ask_for_attractors(network, tasks, **options), "horizons": horizons(network, tasks)}
 
 
 def _exponents(network, task):
@@ -214,24 +208,24 @@ def survival(configuration: Worlds) -> dict:
         ``stays``: for each world, for each of 25 cues of ten turns, the names of the worlds its run
         is on after the turns of ``WATCHED``, ``"none"`` where it is on none; ``rests``: for each
         world what those runs do that are on none at last, the kind of
-        :func:`~mflib.attractors.classify` and, at a fixed point, where it is and the spectral
+        :func:`~mflib.dynamics.attractors.classify` and, at a fixed point, where it is and the spectral
         ``radius`` of the loop's Jacobian there, below 1 if it is stable; ``fresh``: where runs are
         400 turns after 100 cues of one turn, with their numbers. No other experiment uses these
         cues.
     """
-    network, tasks = recorded(configuration), configuration.tasks()
+    network, tasks = load_or_train(configuration), configuration.tasks()
     state, watched = warm_up(network, _cued(tasks, LONG_CUE, seed=5)), []
     for turns in range(LEG, WATCHED[-1] + 1, LEG):
         run = free_run(network, state, LEG * PERIOD)
         state = run.state
         if turns in WATCHED:
-            watched.append(named(run.outputs, tasks))
+            watched.append(name_attractors(run.outputs, tasks))
     stays = np.reshape(np.transpose(watched), (len(tasks), CUES, len(WATCHED)))
     rests = [[] for _ in tasks]
     for world, cue in np.argwhere(stays[:, :, -1] == "none"):
         k = world * CUES + cue
         rests[world].append(_rest(network, run.outputs[k].numpy(), state[k : k + 1]))
-    fresh = [destinations(network, _cued(tasks, 1, seed), tasks) for seed in range(6, 10)]
+    fresh = [final_attractors(network, _cued(tasks, 1, seed), tasks) for seed in range(6, 10)]
     fresh = np.reshape(fresh, (-1, len(tasks), CUES)).swapaxes(0, 1)
     names = [task.name for task in tasks]
     return {

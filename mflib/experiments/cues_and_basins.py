@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mflib.attractors import Census, census
-from mflib.circuits import arrivals, on_attractors
-from mflib.closed_loop import drive, free_run
+from mflib.dynamics.attractors import Census, find_attractors
 from mflib.experiments.reservoir_computers import COARSE, TURN
 from mflib.experiments.seeing_double import training_orbits
-from mflib.judge import judge, strict
-from mflib.networks import LSTM
-from mflib.tasks import Circle, cues, seeing_double
-from mflib.training import Protocol, train
+from mflib.modelling.closed_loop import drive, free_run
+from mflib.modelling.training import TrainingConfig, train
+from mflib.multifunctionality.circuits import on_attractors, task_reached
+from mflib.multifunctionality.judge import judge, strict
+from mflib.multifunctionality.tasks import Circle, cues, seeing_double
+from mflib.networks.lstm import LSTM
 
 __all__ = [
     "CUES_AND_BASINS",
@@ -24,13 +24,13 @@ __all__ = [
     "NOISE_LEVELS",
     "STARTS",
     "CuesAndBasins",
-    "census_of",
     "cues_and_basins",
-    "heard",
-    "heard_ending",
     "mixtures",
+    "named_attractors",
     "noisy_cues",
     "random_states",
+    "states_after_cues",
+    "states_after_cues_ending",
     "untrained_cues",
 ]
 
@@ -46,7 +46,7 @@ SETTLE, LOOK = 5040, 2520
 """Steps that a census waits, 80 turns, and that it looks at, 40 turns."""
 
 
-def heard(network, cue, lengths, state=None) -> np.ndarray:
+def states_after_cues(network, cue, lengths, state=None) -> np.ndarray:
     """States in which the first so many samples of cues leave a network.
 
     Parameters
@@ -89,7 +89,7 @@ def random_states(network: LSTM, visited, count: int, seed: int = 0) -> np.ndarr
     return np.random.default_rng(seed).uniform(-largest, largest, (count, len(largest)))
 
 
-def census_of(network, states, tasks, dt: float = COARSE) -> tuple[Census, list[str]]:
+def named_attractors(network, states, tasks, dt: float = COARSE) -> tuple[Census, list[str]]:
     """On how many attractors a closed loop ends, and which they are.
 
     Parameters
@@ -108,7 +108,7 @@ def census_of(network, states, tasks, dt: float = COARSE) -> tuple[Census, list[
     """
     settled = free_run(network, states, SETTLE).state
     outputs = free_run(network, settled, LOOK).outputs.numpy()
-    found = census(outputs, dt, scale=max(task.radius for task in tasks))
+    found = find_attractors(outputs, dt, scale=max(task.radius for task in tasks))
 
     def name(attractor):
         done = (t.name for t in tasks if strict(outputs[attractor.run], t, dt).passed)
@@ -117,7 +117,9 @@ def census_of(network, states, tasks, dt: float = COARSE) -> tuple[Census, list[
     return found, [name(attractor) for attractor in found.attractors]
 
 
-def heard_ending(network, task: Circle, angles, lengths, dt: float = COARSE) -> np.ndarray:
+def states_after_cues_ending(
+    network, task: Circle, angles, lengths, dt: float = COARSE
+) -> np.ndarray:
     """States in which cues that end at given angles leave a network.
 
     Parameters
@@ -138,7 +140,7 @@ def heard_ending(network, task: Circle, angles, lengths, dt: float = COARSE) -> 
     starts = angles - task.omega * dt * (lengths[:, None] - 1)
     # all cues are as long as the longest, so that one program hears them; the rest is not looked at
     cue = np.stack([task.trajectory(lengths.max(), dt, start) for start in starts.ravel()])
-    states = heard(network, cue, lengths).reshape(len(lengths), *starts.shape, -1)
+    states = states_after_cues(network, cue, lengths).reshape(len(lengths), *starts.shape, -1)
     return states[np.arange(len(lengths)), np.arange(len(lengths))]
 
 
@@ -203,13 +205,13 @@ class CuesAndBasins:
     seed: int
     units: int = 8
     x_cen: float = 0.0
-    noise: tuple[float, float] = Protocol().noise
+    noise: tuple[float, float] = TrainingConfig().noise
 
     def trained(self) -> LSTM:
         """The network after training."""
         data = training_orbits(self.x_cen)
         network = LSTM.create(inputs=2, units=self.units, seed=self.seed)
-        protocol = Protocol(noise=tuple(self.noise))
+        protocol = TrainingConfig(noise=tuple(self.noise))
         return train(network, data, protocol, seed=self.seed, progress=False).network
 
 
@@ -235,37 +237,42 @@ def cues_and_basins(configuration: CuesAndBasins) -> dict:
 
     def led(states):
         """Where states lead, ``[A, B, neither]``."""
-        return np.bincount(arrivals(network, states, tasks, dt) % 3, minlength=3).tolist()
+        return np.bincount(task_reached(network, states, tasks, dt) % 3, minlength=3).tolist()
 
     def right(states):
         """How many of a task's cues lead to it, by task and measure."""
         shape = states.shape[:-1]  # measures, tasks, cues
-        ends = arrivals(network, states.reshape(-1, network.state_dim), tasks, dt)
+        ends = task_reached(network, states.reshape(-1, network.state_dim), tasks, dt)
         return np.sum(ends.reshape(shape) == [[0], [1]], axis=-1).T.tolist()
 
     def by_task(states, measures):
         return states.reshape(measures, len(tasks), STARTS, network.state_dim)
 
     cue = np.concatenate([cues(task, TURN, dt, STARTS) for task in tasks])
-    fresh = by_task(heard(network, cue, LENGTHS), len(LENGTHS))
+    fresh = by_task(states_after_cues(network, cue, LENGTHS), len(LENGTHS))
     visited, _ = on_attractors(network, cue[::STARTS], settle=SETTLE, steps=LOOK)
     moments = np.linspace(0, LOOK, STARTS, endpoint=False).astype(int)
     busy = np.concatenate(visited[::-1, moments])
-    again = by_task(heard(network, cue, LENGTHS, busy), len(LENGTHS))
+    again = by_task(states_after_cues(network, cue, LENGTHS, busy), len(LENGTHS))
     loud = np.concatenate([noisy_cues(tasks, level, seed) for level in NOISES])
-    spoiled = [by_task(states, len(NOISES)) for states in heard(network, loud, (13, TURN))]
+    spoiled = [
+        by_task(states, len(NOISES)) for states in states_after_cues(network, loud, (13, TURN))
+    ]
     states = random_states(network, np.concatenate(visited), 500, seed)
-    found, names = census_of(network, states, tasks)
+    found, names = named_attractors(network, states, tasks)
     between = np.concatenate(mixtures(tasks, MIXTURES))
-    mixed = heard(network, between, [TURN])[0].reshape(len(MIXTURES), STARTS, -1)
-    untrained = {name: heard(network, cue, [TURN])[0] for name, cue in untrained_cues().items()}
+    mixed = states_after_cues(network, between, [TURN])[0].reshape(len(MIXTURES), STARTS, -1)
+    untrained = {
+        name: states_after_cues(network, cue, [TURN])[0] for name, cue in untrained_cues().items()
+    }
     crossing = np.arccos(-configuration.x_cen / tasks[0].radius)
 
     def ending_at(angle):
         """How many of the four cues that end at an angle or its mirror image are right."""
         angles = [angle, -angle], [np.pi - angle, np.pi + angle]
         heard_of = [
-            heard_ending(network, task, at, LENGTHS) for task, at in zip(tasks, angles, strict=True)
+            states_after_cues_ending(network, task, at, LENGTHS)
+            for task, at in zip(tasks, angles, strict=True)
         ]
         return np.sum(right(np.stack(heard_of, axis=1)), axis=0).tolist()
 
@@ -291,7 +298,6 @@ def cues_and_basins(configuration: CuesAndBasins) -> dict:
 
 NOISE_LEVELS = (1e-6, 3e-3, 1e-2, 3e-2)
 """Of training with noise that does not fall, in units of the data's scale."""
-
 CUES_AND_BASINS = [
     *(CuesAndBasins(seed) for seed in range(24)),
     *(CuesAndBasins(seed, x_cen=3.0) for seed in range(12)),

@@ -7,17 +7,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mflib.experiments import learned
-from mflib.networks import IncrementLSTM
-from mflib.systems import system, trajectory
-from mflib.training import Protocol, Refinement
+from mflib.dynamics.systems import system
+from mflib.dynamics.trajectories import trajectory
+from mflib.modelling.refinement import RefinementConfig, train_and_refine
+from mflib.modelling.training import TrainingConfig
+from mflib.networks.lstm import IncrementLSTM
 
-__all__ = ["FIRST", "MODELS", "THEN", "Model"]
+__all__ = [
+    "ADAM_STAGE",
+    "LBFGS_STAGE",
+    "MODELS",
+    "Model",
+]
 
-FIRST = Protocol(
+ADAM_STAGE = TrainingConfig(
     steps=4000, batch=32, window=60, burn_in=10, learning_rate=1e-2, noise=(3e-3, 1e-6)
 )
-THEN = Refinement(iterations=400, window=60, burn_in=20)
+LBFGS_STAGE = RefinementConfig(iterations=400, window=60, burn_in=20)
 """How models are trained: Adam finds a stable closed loop, the refinement makes it exact."""
 
 
@@ -28,7 +34,7 @@ class Model:
     Attributes
     ----------
     system : str
-        Name in :func:`mflib.systems.names`.
+        Name in :func:`mflib.dynamics.systems.names`.
     dt : float
         Time between samples.
     units : int
@@ -46,7 +52,7 @@ class Model:
     units: int = 30
     seed: int = 0
     samples: int = 20_000
-    iterations: int = THEN.iterations
+    iterations: int = LBFGS_STAGE.iterations
 
     def data(self) -> np.ndarray:
         """The orbit, on the attractor, shape ``(samples, dim)``."""
@@ -65,9 +71,11 @@ class Model:
 
     def trained(self, *, progress: bool = True) -> IncrementLSTM:
         """The network after training, minutes of work: in double precision, in system's units."""
-        refinement = dataclasses.replace(THEN, iterations=self.iterations)
+        refinement = dataclasses.replace(LBFGS_STAGE, iterations=self.iterations)
         data = [self.data()]
-        return learned(self.untrained(), data, FIRST, refinement, seed=self.seed, progress=progress)
+        return train_and_refine(
+            self.untrained(), data, ADAM_STAGE, refinement, seed=self.seed, progress=progress
+        )
 
 
 MODELS = [

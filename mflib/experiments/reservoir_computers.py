@@ -7,13 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from mflib.closed_loop import drive, free_run
-from mflib.judge import PERIODS, historical, strict
-from mflib.networks import replace
-from mflib.reservoirs import ContinuousReservoir, fit_readout, random_weights
-from mflib.tasks import seeing_double
+from mflib.modelling.closed_loop import drive, free_run
+from mflib.multifunctionality.judge import PERIODS, historical, strict
+from mflib.multifunctionality.tasks import seeing_double
+from mflib.networks.recurrent import replace
+from mflib.networks.reservoirs import ContinuousReservoir, fit_readout, random_weights
 
-__all__ = ["RESERVOIRS", "ReservoirSeeingDouble", "reservoir_seeing_double", "steps_in"]
+__all__ = [
+    "RESERVOIRS",
+    "ReservoirSeeingDouble",
+    "reservoir_seeing_double",
+    "steps_in",
+]
 
 LISTEN, TRAIN, PREDICT = 6, 15, 15
 """Periods, as published."""
@@ -107,7 +112,6 @@ def reservoir_seeing_double(configuration: ReservoirSeeingDouble) -> dict:
 
 
 RADII = (0.2, 0.6, 0.9, 1.1, 1.25, 1.4, 1.55, 1.7, 1.85, 2.0)
-
 RESERVOIRS = [
     ReservoirSeeingDouble(x_cen, radius, seed, held)
     for x_cen, held, radii, seeds in (

@@ -10,37 +10,46 @@ from functools import partial
 import numpy as np
 import tensorflow as tf
 
-from mflib.closed_loop import drive, warm_up
+from mflib.dynamics.trajectories import standardisation
 from mflib.experiments.reservoir_computers import COARSE, FINE, LISTEN, TRAIN, TURN, steps_in
-from mflib.judge import judge_states
-from mflib.networks import GRU, LSTM, Elman, Network, Recurrent, replace
-from mflib.reservoirs import ContinuousReservoir, LeakyReservoir, fit_readout, random_weights
-from mflib.tasks import cues, seeing_double, standardisation
-from mflib.training import Protocol, train
+from mflib.modelling.closed_loop import drive, warm_up
+from mflib.modelling.training import TrainingConfig, train
+from mflib.multifunctionality.judge import judge_states
+from mflib.multifunctionality.tasks import cues, seeing_double
+from mflib.networks.elman import Elman
+from mflib.networks.gru import GRU
+from mflib.networks.lstm import LSTM
+from mflib.networks.recurrent import Network, Recurrent, replace
+from mflib.networks.reservoirs import (
+    ContinuousReservoir,
+    LeakyReservoir,
+    fit_readout,
+    random_weights,
+)
 
 __all__ = [
-    "BRIEF",
+    "BRIEF_TRAINING",
     "LEARNERS",
-    "LESSON",
     "RANDOM",
     "SEEING_DOUBLE",
+    "SEEING_DOUBLE_TRAINING",
     "SeeingDouble",
     "sees_double",
     "training_orbits",
 ]
 
-LESSON = Protocol(steps=4000, batch=16)
+SEEING_DOUBLE_TRAINING = TrainingConfig(steps=4000, batch=16)
 """How networks learn to see double, chosen on seeds 100 to 123 where circles touch."""
-
-BRIEF = Protocol(steps=1000, batch=8, window=48, burn_in=15, learning_rate=5e-2, noise=(0.2, 0.02))
+BRIEF_TRAINING = TrainingConfig(
+    steps=1000, batch=8, window=48, burn_in=15, learning_rate=5e-2, noise=(0.2, 0.02)
+)
 """The cheapest way found at total overlap, on seeds 100 to 163; half fail where circles touch."""
-
 LEARNERS = {
-    "LSTM": (LSTM.create, LESSON),
-    "LSTM in brief": (LSTM.create, BRIEF),
-    "LSTM with peepholes": (partial(LSTM.create, peepholes=True), LESSON),
-    "GRU": (GRU.create, LESSON),
-    "Elman": (Elman.create, LESSON),
+    "LSTM": (LSTM.create, SEEING_DOUBLE_TRAINING),
+    "LSTM in brief": (LSTM.create, BRIEF_TRAINING),
+    "LSTM with peepholes": (partial(LSTM.create, peepholes=True), SEEING_DOUBLE_TRAINING),
+    "GRU": (GRU.create, SEEING_DOUBLE_TRAINING),
+    "Elman": (Elman.create, SEEING_DOUBLE_TRAINING),
 }
 """How networks of each kind are made, and how they are trained."""
 
@@ -71,7 +80,7 @@ def _random_lstm(units, seed, *, recurrent, inputs, forget) -> LSTM:
 
 
 @dataclass(frozen=True)
-class Reservoir:
+class RandomRecipe:
     """A network with random weights, of which the readout alone is found, by ridge regression.
 
     Attributes
@@ -105,26 +114,26 @@ class Reservoir:
 
 
 RANDOM = {
-    ("leaky reservoir", 16): Reservoir(
+    ("leaky reservoir", 16): RandomRecipe(
         partial(_leaky, radius=1.2, strength=0.3, density=0.625, bias=0.0, leak=0.1),
         noise=0.06,
         ridge=1e-5,
     ),
-    ("leaky reservoir", 200): Reservoir(
+    ("leaky reservoir", 200): RandomRecipe(
         partial(_leaky, radius=0.8, strength=0.1, density=0.05, bias=0.2, leak=0.3),
         noise=0.06,
         ridge=1e-4,
     ),
-    ("continuous reservoir", 16): Reservoir(
+    ("continuous reservoir", 16): RandomRecipe(
         partial(_continuous, radius=1.55, density=1.0), noise=0.0, ridge=1e-2, dt=FINE
     ),
-    ("continuous reservoir", 500): Reservoir(  # as published, and at the best radius
+    ("continuous reservoir", 500): RandomRecipe(  # as published, and at the best radius
         partial(_continuous, radius=1.55, density=0.05), noise=0.0, ridge=1e-2, dt=FINE
     ),
-    ("random LSTM", 8): Reservoir(
+    ("random LSTM", 8): RandomRecipe(
         partial(_random_lstm, recurrent=1.0, inputs=2.0, forget=2.0), noise=0.03, ridge=1e-6
     ),
-    ("random LSTM", 100): Reservoir(
+    ("random LSTM", 100): RandomRecipe(
         partial(_random_lstm, recurrent=1.0, inputs=2.0, forget=2.0), noise=0.03, ridge=1e-6
     ),
 }
@@ -179,7 +188,7 @@ class SeeingDouble:
 
 
 def sees_double(configuration: SeeingDouble) -> dict:
-    """Train one network and judge it, as :func:`~mflib.judge.judge` does.
+    """Train one network and judge it, as :func:`~mflib.multifunctionality.judge.judge` does.
 
     Returns
     -------
@@ -217,7 +226,6 @@ def _summary(judgement) -> dict:
 
 OVERLAPS = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 UNITS = (1, 2, 3, 4, 6, 16, 32)
-
 RIVALS = {
     ("LSTM in brief", 8): 100,
     # as many numbers of state as the LSTM with 8 units has
@@ -235,7 +243,6 @@ RIVALS = {
     **{(kind, units): 20 for kind in ("Elman", "GRU") for units in (2, 3, 4)},
 }
 """Kinds and units beside the LSTM, and how many seeds of each."""
-
 SEEING_DOUBLE = [
     *(SeeingDouble(x_cen=x_cen, seed=seed) for seed in range(100) for x_cen in OVERLAPS),
     *(SeeingDouble(units=units, seed=seed) for seed in range(100) for units in UNITS),

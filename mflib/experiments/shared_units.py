@@ -6,26 +6,30 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mflib.circuits import (
+from mflib.experiments.reservoir_computers import COARSE, TURN
+from mflib.experiments.seeing_double import training_orbits
+from mflib.modelling.training import TrainingConfig, train
+from mflib.multifunctionality.circuits import (
     activity,
-    arrivals,
     decoding,
     lesions,
-    matched,
+    matching_moments,
     on_attractors,
     overlap,
     selectivity,
     signals,
+    task_reached,
     transplant,
 )
-from mflib.experiments.reservoir_computers import COARSE, TURN
-from mflib.experiments.seeing_double import training_orbits
-from mflib.judge import judge
-from mflib.networks import LSTM
-from mflib.tasks import cues, seeing_double
-from mflib.training import Protocol, train
+from mflib.multifunctionality.judge import judge
+from mflib.multifunctionality.tasks import cues, seeing_double
+from mflib.networks.lstm import LSTM
 
-__all__ = ["SHARED_UNITS", "SharedUnits", "shared_units"]
+__all__ = [
+    "SHARED_UNITS",
+    "SharedUnits",
+    "shared_units",
+]
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ def shared_units(configuration: SharedUnits) -> dict:
     """
     tasks, dt = seeing_double(), COARSE
     network = LSTM.create(inputs=2, units=configuration.units, seed=configuration.seed)
-    network = train(network, training_orbits(), Protocol(), seed=configuration.seed).network
+    network = train(network, training_orbits(), TrainingConfig(), seed=configuration.seed).network
     cue = np.stack([cues(task, TURN, dt, count=1)[0] for task in tasks])
     states, outputs = on_attractors(network, cue, settle=5040, steps=1260)
     per_task = [signals(network, run) for run in states]
@@ -71,7 +75,7 @@ def shared_units(configuration: SharedUnits) -> dict:
     )
     angle = np.arctan2(outputs[..., 1], outputs[..., 0])
     quarters = np.floor(2 * angle / np.pi).astype(int)
-    at_a, at_b = matched(*outputs, count=32)
+    at_a, at_b = matching_moments(*outputs, count=32)
     pair = states[0][at_a], states[1][at_b]
     difference = pair[0] - pair[1]
     constant = np.sum(difference.mean(axis=0) ** 2) / np.mean(np.sum(difference**2, axis=1))
@@ -88,7 +92,7 @@ def shared_units(configuration: SharedUnits) -> dict:
     def switched(part):
         mixed = np.concatenate([transplant(*pair, part), transplant(*pair[::-1], part)])
         goal = np.repeat([1, 0], len(difference))
-        return float(np.mean(arrivals(network, mixed, tasks, dt) == goal))
+        return float(np.mean(task_reached(network, mixed, tasks, dt) == goal))
 
     return {
         "multifunctional": judge(network, tasks, dt).multifunctional,

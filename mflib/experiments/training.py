@@ -10,16 +10,22 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from mflib import training
-from mflib.attractors import identify
-from mflib.closed_loop import drive, free_run
-from mflib.experiments import learned
+from mflib.dynamics.attractors import identify
+from mflib.dynamics.distances import (
+    spectral_distance,
+    state_space_divergence,
+    valid_prediction_time,
+)
+from mflib.dynamics.systems import reference_values, system
+from mflib.dynamics.trajectories import ensemble, standardisation, trajectory
 from mflib.experiments.learning_chaos import Model
-from mflib.lyapunov import network_spectrum
-from mflib.metrics import spectral_distance, state_space_divergence, valid_prediction_time
-from mflib.networks import LSTM, IncrementLSTM, cast
-from mflib.systems import ensemble, references, system, trajectory
-from mflib.tasks import standardisation
+from mflib.modelling import forcing
+from mflib.modelling.closed_loop import drive, free_run
+from mflib.modelling.exponents import network_spectrum
+from mflib.modelling.refinement import RefinementConfig, train_and_refine
+from mflib.modelling.training import STEPS_PER_CALL, TrainingConfig, train
+from mflib.networks.lstm import LSTM, IncrementLSTM
+from mflib.networks.recurrent import cast
 
 __all__ = [
     "TRAININGS",
@@ -89,7 +95,7 @@ class LorenzTraining:
     seed : int
         Of weights, windows and noise.
     forcing : str
-        Name of a kind of forcing in :mod:`mflib.training`.
+        Name of a kind of forcing in :mod:`mflib.modelling.training`.
     parameters : tuple of float
         Of the forcing.
     noise : tuple of float
@@ -105,7 +111,7 @@ class LorenzTraining:
     """
 
     seed: int
-    forcing: str = "Forcing"
+    forcing: str = "TeacherForcing"
     parameters: tuple = ()
     noise: tuple[float, float] = NONE
     increments: bool = False
@@ -122,21 +128,21 @@ class LorenzTraining:
         kind = IncrementLSTM if self.increments else LSTM
         return kind.create(inputs=3, units=self.units, seed=self.seed)
 
-    def protocol(self, steps: int | None = None) -> training.Protocol:
+    def protocol(self, steps: int | None = None) -> TrainingConfig:
         """How Adam trains it, for all steps or so many."""
-        return training.Protocol(
+        return TrainingConfig(
             steps=steps or self.steps,
             batch=self.batch,
             window=self.window,
             burn_in=self.burn_in,
             learning_rate=self.learning_rate,
             noise=tuple(self.noise),
-            forcing=getattr(training, self.forcing)(*self.parameters),
+            forcing=getattr(forcing, self.forcing)(*self.parameters),
         )
 
-    def refinement(self, iterations: int | None = None) -> training.Refinement:
+    def refinement(self, iterations: int | None = None) -> RefinementConfig:
         """How L-BFGS goes on, for all iterations or so many."""
-        return training.Refinement(
+        return RefinementConfig(
             iterations=iterations or self.iterations,
             window=self.window,
             burn_in=self.burn_in,
@@ -145,7 +151,7 @@ class LorenzTraining:
 
     def trained(self) -> tuple[LSTM, float]:
         """The trained network and the processor's seconds it took, compilation left out."""
-        self._train(training.STEPS_PER_CALL, min(self.iterations, 1))
+        self._train(STEPS_PER_CALL, min(self.iterations, 1))
         begin = time.process_time()
         network = self._train(self.steps, self.iterations)
         return network, time.process_time() - begin
@@ -155,8 +161,8 @@ class LorenzTraining:
         options = {"seed": self.seed, "progress": False}
         if iterations:
             then = self.refinement(iterations)
-            return learned(self.untrained(), data, first, then, **options)
-        return training.train(self.untrained(), data, first, **options).network
+            return train_and_refine(self.untrained(), data, first, then, **options)
+        return train(self.untrained(), data, first, **options).network
 
 
 def lorenz_training(configuration: LorenzTraining) -> dict:
@@ -197,7 +203,7 @@ def lorenz_judged(network: LSTM) -> dict:
     states = driven[:, 0]
     forecasts = free_run(network, states, AHEAD).outputs.numpy()
     deviations = task.data.std(axis=0)
-    exponent = references("lorenz")[0]["exponents"][0]
+    exponent = reference_values("lorenz")[0]["exponents"][0]
     vpt = valid_prediction_time(forecasts, task.ahead, deviations, DT, exponent=exponent)
     return {
         "one_step_error": float(np.sqrt(np.mean(error**2))) / scale,
@@ -244,12 +250,11 @@ WAYS = [
         {"forcing": forcing, "parameters": parameters, "steps": MIXED}
         for forcing, parameters in (
             ("FreeRunning", (100,)),
-            ("Scheduled", (0.1,)),
-            *(("Sparse", (tau,)) for tau in TAUS),
-            *(("Generalised", shares) for shares in SHARES),
+            ("ScheduledSampling", (0.1,)),
+            *(("SparseTeacherForcing", (tau,)) for tau in TAUS),
+            *(("InputMixing", shares) for shares in SHARES),
         )
     ),
 ]
-
 TRAININGS = [LorenzTraining(seed, **way) for seed in range(5) for way in WAYS]
 """Ways to train at equal cost, recorded in ``data/training.jsonl``."""

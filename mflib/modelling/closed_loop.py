@@ -1,32 +1,29 @@
 """Listening, then closing the loop.
 
 :func:`warm_up` drives a network with data; :func:`free_run` feeds it its own output from then
-on, ``s' = F(s, G(s))``: an autonomous dynamical system. :func:`jacobian` and :func:`stretch` say
+on, ``s' = F(s, G(s))``: an autonomous dynamical system. :func:`jacobian` and :func:`propagate_tangents` say
 what happens to neighbours of a state. Each is one compiled XLA program, for any
-:class:`~mflib.networks.Network`. Networks of one shape share it; a new batch size, length or kind
+:class:`~mflib.networks.recurrent.Network`. Networks of one shape share it; a new batch size, length or kind
 of network costs one compilation, about half a second.
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from mflib.networks import Network
+from mflib.modelling.jit import fori_loop, jit
+from mflib.networks.recurrent import Network
 
 __all__ = [
     "FreeRun",
-    "Stretch",
-    "compiled",
+    "TangentRun",
     "drive",
-    "fold",
     "free_run",
     "jacobian",
-    "stretch",
+    "propagate_tangents",
     "warm_up",
 ]
 
@@ -55,7 +52,7 @@ class FreeRun(NamedTuple):
     states: tf.Tensor | None = None
 
 
-class Stretch(NamedTuple):
+class TangentRun(NamedTuple):
     """What a network did to states and to tangent vectors.
 
     Attributes
@@ -138,7 +135,7 @@ def free_run(network: Network, state, steps: int, *, states: bool = False) -> Fr
     """Close the loop and let the network run by itself.
 
     A run that leaves all bounds is returned as it is, with what infinities or NaNs it met:
-    whether a run diverged is for :mod:`mflib.judge` to say.
+    whether a run diverged is for :mod:`mflib.multifunctionality.judge` to say.
 
     Parameters
     ----------
@@ -207,7 +204,7 @@ def jacobian(network: Network, state, u=None) -> tf.Tensor:
     return _jacobian(network, state, u)
 
 
-def stretch(
+def propagate_tangents(
     network: Network,
     state,
     frame,
@@ -216,11 +213,11 @@ def stretch(
     segment: int = 1,
     inputs=None,
     states: bool = False,
-) -> Stretch:
+) -> TangentRun:
     """Move states and frames of tangent vectors along, and note how fast the vectors grow.
 
     After each segment the frame is made orthonormal again, by Gram–Schmidt. Everything happens
-    in one compiled program. :func:`mflib.lyapunov.network_spectrum` makes exponents of it.
+    in one compiled program. :func:`mflib.modelling.exponents.network_spectrum` makes exponents of it.
 
     Parameters
     ----------
@@ -275,56 +272,19 @@ def stretch(
     frame = tf.linalg.matrix_transpose(frame)
     u = None if inputs is None else inputs[0]
     step = _linearised.get_concrete_function(network, state, frame, u)
-    found = _stretch(network, state, frame, inputs, int(segments), int(segment), bool(states), step)
+    found = _propagate_tangents(
+        network, state, frame, inputs, int(segments), int(segment), bool(states), step
+    )
     return found._replace(frame=tf.linalg.matrix_transpose(found.frame))
 
 
-def compiled(function: Callable, *, whole: bool = True) -> Callable:
-    """Make a function an XLA program, one for each kind, shape and value of its arguments.
-
-    Networks and tensors stay arguments of the program; plain Python values become part of it.
-    If it is not to be compiled as a ``whole``, it becomes a graph of TensorFlow's, in which
-    compiled functions that do not need each other run side by side.
-    """
-    programs = tf.function(function, jit_compile=whole or None, autograph=False)
-
-    @functools.wraps(function)
-    def call(*arguments):
-        # a program asked for by its arguments may be new without a warning of retracing
-        return programs.get_concrete_function(*arguments)(*arguments)
-
-    call.count = programs.experimental_get_tracing_count
-    return call
-
-
-def fold(body: Callable, carry, steps: int, unroll: int = 1):
-    """``carry = body(k, carry)`` for ``k = 0 .. steps - 1``, as one loop of a compiled program.
-
-    With ``unroll`` above 1 that many steps stand in one turn of the loop. XLA fuses within a
-    turn, not across, so the loop of a small network then spends less time copying its state.
-    """
-    turns = steps // unroll * unroll
-
-    def turn(k, carry):
-        for j in range(unroll):
-            carry = body(k + j, carry)
-        return k + unroll, carry
-
-    _, carry = tf.while_loop(
-        lambda k, _: k < turns, turn, (0, carry), maximum_iterations=steps // unroll
-    )
-    for k in range(turns, steps):
-        carry = body(k, carry)
-    return carry
-
-
-@compiled
+@jit
 def _warm_up(network, cue, state):
     samples = tf.transpose(cue, (1, 0, 2))
-    return fold(lambda k, state: network.step(state, samples[k]), state, cue.shape[1], UNROLL)
+    return fori_loop(lambda k, state: network.step(state, samples[k]), state, cue.shape[1], UNROLL)
 
 
-@compiled
+@jit
 def _drive(network, inputs, state):
     samples = tf.transpose(inputs, (1, 0, 2))
     states = tf.TensorArray(state.dtype, inputs.shape[1], element_shape=state.shape)
@@ -334,11 +294,11 @@ def _drive(network, inputs, state):
         state = network.step(state, samples[k])
         return state, states.write(k, state)
 
-    _, states = fold(body, (state, states), inputs.shape[1], UNROLL)
+    _, states = fori_loop(body, (state, states), inputs.shape[1], UNROLL)
     return tf.transpose(states.stack(), (1, 0, 2))
 
 
-@compiled
+@jit
 def _free_run(network, state, steps, states):
     trajectory = tf.TensorArray(state.dtype, steps, element_shape=state.shape)
 
@@ -346,7 +306,7 @@ def _free_run(network, state, steps, states):
         state, trajectory = carry
         return network.closed_step(state), trajectory.write(k, state)
 
-    state, trajectory = fold(body, (state, trajectory), steps, UNROLL)
+    state, trajectory = fori_loop(body, (state, trajectory), steps, UNROLL)
     trajectory = trajectory.stack()
     # reading all outputs off at once is one large product instead of `steps` small ones
     outputs = network.readout(tf.reshape(trajectory, (-1, state.shape[1])))
@@ -355,7 +315,7 @@ def _free_run(network, state, steps, states):
     return outputs, state, tf.transpose(trajectory, (1, 0, 2)) if states else None
 
 
-@compiled
+@jit
 def _jacobian(network, state, u):
     with tf.GradientTape() as tape:
         tape.watch(state)
@@ -386,8 +346,8 @@ def _linearised(network, state, frame, u):
     return after, tf.transpose(moved, (1, 0, 2))
 
 
-@compiled
-def _stretch(network, state, frame, inputs, segments, segment, states, step):
+@jit
+def _propagate_tangents(network, state, frame, inputs, segments, segment, states, step):
     arrays = (
         tf.TensorArray(state.dtype, segments, element_shape=frame.shape[:2]),
         tf.TensorArray(tf.bool, segments, element_shape=()),
@@ -403,7 +363,7 @@ def _stretch(network, state, frame, inputs, segments, segment, states, step):
 
     def body(n, carry):
         state, frame, (logarithms, bounded, visited) = carry
-        state, frame, visited = fold(
+        state, frame, visited = fori_loop(
             lambda k, carry: moved(n * segment + k, carry), (state, frame, visited), segment
         )
         frame, lengths = _orthonormal(frame)
@@ -411,10 +371,10 @@ def _stretch(network, state, frame, inputs, segments, segment, states, step):
         bounded = bounded.write(n, tf.reduce_all(tf.math.is_finite(state)))
         return state, frame, (logarithms, bounded, visited)
 
-    state, frame, arrays = fold(body, (state, frame, arrays), segments)
+    state, frame, arrays = fori_loop(body, (state, frame, arrays), segments)
     logarithms, bounded, visited = arrays
     visited = visited.stack() if states else None
-    return Stretch(logarithms.stack(), bounded.stack(), state, frame, visited)
+    return TangentRun(logarithms.stack(), bounded.stack(), state, frame, visited)
 
 
 def _orthonormal(frame):
@@ -442,7 +402,7 @@ def _gram_schmidt(block):
         return tf.tensor_scatter_nd_update(rows, [[j]], row[None]), lengths.write(j, length)
 
     lengths = tf.TensorArray(block.dtype, count, element_shape=(members,))
-    rows, lengths = fold(body, (tf.transpose(block, (1, 0, 2)), lengths), count)
+    rows, lengths = fori_loop(body, (tf.transpose(block, (1, 0, 2)), lengths), count)
     return tf.transpose(rows, (1, 0, 2)), tf.transpose(lengths.stack())
 
 

@@ -14,9 +14,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mflib.systems import System, ensemble, system
+from mflib.dynamics.systems import System, system
+from mflib.dynamics.trajectories import ensemble
 
-__all__ = ["Attractor", "Circle", "Lissajous", "cues", "seeing_double", "standardisation"]
+__all__ = [
+    "Attractor",
+    "Circle",
+    "Lissajous",
+    "cues",
+    "interleaved_orbits",
+    "seeing_double",
+]
 
 ORIGIN = (0.0, 0.0)
 SEGMENTS, SEGMENT = 20, 1000
@@ -84,7 +92,7 @@ class Attractor:
     Parameters
     ----------
     system : str
-        Name in :func:`mflib.systems.names`.
+        Name in :func:`mflib.dynamics.systems.names`.
     dt : float
         Time between samples, in the system's units.
     parameters : tuple of (str, float)
@@ -294,22 +302,18 @@ def cues(
     return clean + noise * np.random.default_rng(seed).normal(size=clean.shape)
 
 
-def standardisation(trajectories: Sequence[np.ndarray]) -> tuple[np.ndarray, float]:
-    """One affine map for all tasks of a network: the common mean and one common scale.
-
-    Location and size are part of what tells tasks apart, so tasks are never standardised one by
-    one, nor coordinate by coordinate.
+def interleaved_orbits(tasks: Sequence) -> list[np.ndarray]:
+    """What there is to learn of all tasks, so that every step of Adam sees all of them.
 
     Parameters
     ----------
-    trajectories : sequence of array_like, each of shape (steps, dim)
+    tasks : sequence
+        Of :class:`~mflib.multifunctionality.tasks.Attractor` or :class:`~mflib.multifunctionality.tasks.Lissajous`.
 
     Returns
     -------
-    location : numpy.ndarray, shape (dim,)
-    scale : float
-        Root mean square distance from ``location``, per coordinate.
+    list of numpy.ndarray, each of shape (steps, dim)
+        Orbits; neighbours in the list belong to different tasks.
     """
-    points = np.concatenate([np.asarray(x, dtype=float) for x in trajectories])
-    location = points.mean(axis=0)
-    return location, float(np.sqrt(np.mean((points - location) ** 2)))
+    orbits = (task.data() for task in tasks)
+    return [orbit for neighbours in zip(*orbits, strict=True) for orbit in neighbours]

@@ -22,10 +22,13 @@ from matplotlib.path import Path
 from matplotlib.textpath import TextPath
 from scipy.optimize import isotonic_regression
 
-from mflib.graphs import Node, Tape
-from mflib.plots import COLOURS
+from mflib.book.plots import COLOURS
+from mflib.networks.tape import Node, Tape
 
-__all__ = ["Picture", "draw"]
+__all__ = [
+    "Picture",
+    "draw",
+]
 
 FORWARD, BACKWARD, ROAD = (COLOURS[name] for name in ("blue", "vermilion", "green"))
 INK, LOOP = "#333333", "#AA3377"

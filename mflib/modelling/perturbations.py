@@ -1,9 +1,9 @@
 """Attractors followed while a parameter of the network changes.
 
-:func:`follow` moves a parameter in small steps and carries the state along, as one turns a knob
+:func:`sweep_parameter` moves a parameter in small steps and carries the state along, as one turns a knob
 on a running machine. Followed out and back again, an attractor may be lost at one value and found
 again at another: hysteresis. :func:`rotation` says in which direction, how fast and how far out a
-planar output turns. :func:`kicked` and :func:`residence` say how long a network stays with a
+planar output turns. :func:`run_with_kicks` and :func:`residence_time` say how long a network stays with a
 direction when its state is disturbed.
 """
 
@@ -15,19 +15,20 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from mflib.closed_loop import free_run
-from mflib.networks import LSTM, Network, Recurrent, replace
+from mflib.modelling.closed_loop import free_run
+from mflib.networks.lstm import LSTM
+from mflib.networks.recurrent import Network, Recurrent, replace
 
 __all__ = [
     "Branch",
     "Rotation",
-    "follow",
-    "forget_shifted",
-    "gained",
-    "kicked",
-    "mixed",
-    "residence",
+    "interpolate_weights",
+    "residence_time",
     "rotation",
+    "run_with_kicks",
+    "scale_recurrence",
+    "shift_forget_bias",
+    "sweep_parameter",
 ]
 
 
@@ -67,7 +68,7 @@ class Rotation(NamedTuple):
     radius: np.ndarray
 
 
-def follow(
+def sweep_parameter(
     network_at: Callable[[float], Network], values, state, *, settle: int, steps: int
 ) -> Branch:
     """Move a parameter through its values and carry the state of the closed loop along.
@@ -166,18 +167,18 @@ def rotation(outputs, dt: float, least: float = 0.05) -> Rotation:
     return Rotation(direction, turned.mean(axis=-1) / dt, radius)
 
 
-def gained(network: Recurrent, gain: float) -> Recurrent:
+def scale_recurrence(network: Recurrent, gain: float) -> Recurrent:
     """The network with its recurrent kernel multiplied: what units say to each other is louder."""
     return replace(network, recurrent_kernel=gain * network.recurrent_kernel)
 
 
-def forget_shifted(network: LSTM, shift: float) -> LSTM:
+def shift_forget_bias(network: LSTM, shift: float) -> LSTM:
     """The network with a number added to the biases of all forget gates: above 0 it keeps more."""
     gates = np.repeat([0, shift, 0, 0], network.units)  # i, f, g, o
     return replace(network, bias=network.bias + tf.constant(gates, network.dtype))
 
 
-def mixed(first: Recurrent, second: Recurrent, share: float) -> Recurrent:
+def interpolate_weights(first: Recurrent, second: Recurrent, share: float) -> Recurrent:
     """All weights on the straight line from the first network, at 0, to the second, at 1.
 
     Raises
@@ -192,7 +193,7 @@ def mixed(first: Recurrent, second: Recurrent, share: float) -> Recurrent:
     return replace(first, **{k: (1 - share) * w + share * ends[1][k] for k, w in ends[0].items()})
 
 
-def kicked(network: Network, state, *, kick: float, every: int, times: int, seed: int = 0):
+def run_with_kicks(network: Network, state, *, kick: float, every: int, times: int, seed: int = 0):
     """Run the closed loop and kick its state again and again.
 
     Parameters
@@ -231,7 +232,7 @@ def kicked(network: Network, state, *, kick: float, every: int, times: int, seed
     return np.stack(stretches, axis=1)
 
 
-def residence(directions) -> float:
+def residence_time(directions) -> float:
     """Mean time between changes of direction, in stretches.
 
     Parameters

@@ -1,8 +1,8 @@
 r"""How fast neighbours part: Lyapunov spectra, dimension, Floquet exponents, Feigenbaum's number.
 
-:func:`propagate` is the method, for whatever can move a state together with a frame of tangent
+:func:`benettin_spectrum` is the method, for whatever can move a state together with a frame of tangent
 vectors: it re-orthonormalises the frame after every segment and averages the logarithms of
-the stretching. :func:`spectrum` feeds it the flows and maps of :mod:`mflib.systems`.
+the stretching. :func:`spectrum` feeds it the flows and maps of :mod:`mflib.dynamics.systems`.
 :func:`network_spectrum` does the same for networks, with their loop closed or driven by data, in
 compiled code.
 
@@ -15,28 +15,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
-from mflib.systems import System, _count, _initial, _one_system, _step, trajectory
+from mflib.dynamics._checks import _count, _initial, _step
+from mflib.dynamics.systems import System
+from mflib.dynamics.trajectories import trajectory
 
 __all__ = [
-    "Cycle",
     "Spectrum",
-    "cycle",
-    "from_series",
+    "benettin_spectrum",
     "kaplan_yorke",
-    "network_spectrum",
-    "propagate",
+    "rosenstein_exponent",
     "spectrum",
-    "superstable",
 ]
 
 BLOCKS = 40
 """At least so many blocks are drawn from in a bootstrap."""
-MATRICES = 2**18
-"""Numbers in a batch of Jacobians, so few that they stay in the cache."""
 SPREAD = 1e-4
 """Members start so far, relative to the attractor's size, from one orbit, and then part."""
 
@@ -140,7 +135,7 @@ def kaplan_yorke(exponents, tolerance: float | None = None) -> float:
     return j + max(float(sums[j - 1]), 0.0) / abs(float(exponents[j]))
 
 
-def propagate(
+def benettin_spectrum(
     advance: Callable,
     state: np.ndarray,
     *,
@@ -357,7 +352,7 @@ def spectrum(
         state = trajectory(system, members, spacing, start, transient=wait, rtol=1e-8)
         size = max(float(np.max(np.abs(state - state.mean(axis=0)))), 1e-6)
         state = state + SPREAD * size * np.random.default_rng(seed).normal(size=state.shape)
-    return propagate(
+    return benettin_spectrum(
         _advance(system, dt, segment),
         state,
         segments=each // segment,
@@ -374,13 +369,13 @@ def _advance(system: System, dt: float, segment: int) -> Callable:
     taken = 0
 
     def flow(t, x, frame):
-        k, rows = np.stack(system.equations(t, x)), system.partials(t, x)
+        k, rows = np.stack(system.equations(t, x)), system.jacobian_rows(t, x)
         turn, trace = _product(rows, frame), _trace(rows)
         total_k, total_turn, total_trace = k, turn, trace
         for fraction, weight in ((dt / 2, 2), (dt / 2, 2), (dt, 1)):
             at = x + fraction * k
             k = np.stack(system.equations(t + fraction, at))
-            rows = system.partials(t + fraction, at)
+            rows = system.jacobian_rows(t + fraction, at)
             turn, trace = _product(rows, frame + fraction * turn), _trace(rows)
             total_k, total_turn = total_k + weight * k, total_turn + weight * turn
             total_trace = total_trace + weight * trace
@@ -388,7 +383,7 @@ def _advance(system: System, dt: float, segment: int) -> Callable:
         return x + h * total_k, frame + h * total_turn, h * total_trace
 
     def map_(n, x, frame):
-        rows = system.partials(n, x)
+        rows = system.jacobian_rows(n, x)
         with np.errstate(divide="ignore"):
             volume = np.log(np.abs(_determinant(rows)))
         return np.stack(system.equations(n, x)), _product(rows, frame), volume
@@ -455,160 +450,13 @@ def _bootstrap(rates, rng, draws=1000):
     return np.quantile(means, [0.025, 0.975], axis=0).T
 
 
-# --- networks ------------------------------------------------------------------------------
-
-
-def network_spectrum(
-    network,
-    state,
-    *,
-    steps: int | None = None,
-    dt: float = 1.0,
-    count: int | None = None,
-    inputs=None,
-    segment: int = 1,
-    discard: int | None = None,
-    seed: int = 0,
-) -> Spectrum:
-    """Lyapunov exponents of a network, its loop closed or driven by inputs.
-
-    With its loop closed a network is an autonomous system; these are its exponents. They are
-    to be compared with those of the system it models: the first ones with the system's, the
-    others say how fast the network forgets what the system does not have.
-
-    Driven by inputs it has *conditional* exponents. If all are negative, two copies that start
-    in different states and hear the same become one: the echo state property, for these inputs.
-
-    Parameters
-    ----------
-    network : mflib.networks.Network
-        Whatever its own precision, it is run in double.
-    state : array_like, shape (members, state_dim)
-        On the attractor: from :func:`mflib.closed_loop.warm_up`, say. Each member is a
-        trajectory of its own, and all are averaged.
-    steps : int, optional
-        Steps of each member averaged over. Inputs leave no choice: without those discarded,
-        as many as there are.
-    dt : float
-        Units of time a step takes.
-    count : int, optional
-        How many exponents; by default all. Then ``volume`` is measured too.
-    inputs : array_like, shape (members, time, inputs), optional
-        What drives the network; by default nothing, and the loop is closed.
-    segment : int
-        Steps between orthonormalisations. Steps that do not fill a segment are left out.
-    discard : int, optional
-        Steps before those averaged over, in which the frame finds its directions; by default a
-        quarter as many.
-    seed : int
-        Of the first frame and of the bootstrap.
-
-    Returns
-    -------
-    Spectrum
-
-    Raises
-    ------
-    ValueError
-        If an argument does not fit, the loop cannot be closed, or the state leaves all bounds.
-
-    References
-    ----------
-    Benettin, Galgani, Giorgilli and Strelcyn (1980), Meccanica 15, 9-20 and 21-30. For networks
-    that model a system: Pathak, Lu, Hunt, Girvan and Ott (2017), Chaos 27, 121102.
-
-    Examples
-    --------
-    An LSTM fresh from its initialisation forgets, whatever it hears.
-
-    >>> from mflib.networks import LSTM
-    >>> network = LSTM.create(inputs=2, units=8)
-    >>> noise = np.random.default_rng(0).normal(size=(1, 500, 2))
-    >>> found = network_spectrum(network, network.initial_state(1), inputs=noise, count=2)
-    >>> bool(found.exponents[0] < 0)
-    True
-    """
-    from mflib.closed_loop import stretch
-    from mflib.networks import cast
-
-    network = cast(network, "float64")  # else what contracts strongly is lost in rounding
-    shape = np.shape(state)
-    if len(shape) != 2 or shape[1] != network.state_dim or not shape[0]:
-        raise ValueError(f"state: got shape {shape}, expected (members, {network.state_dim})")
-    members, dim = shape
-    segment = _count("segment", segment)
-    if discard is not None:
-        discard = -(-_count("discard", discard, least=0) // segment)
-    if inputs is None:
-        if steps is None:
-            raise ValueError("steps: got None, expected a number, because there are no inputs")
-        segments = max(1, _count("steps", steps) // segment)
-        discard = -(-segments // 4) if discard is None else discard
-    else:
-        if steps is not None:
-            raise ValueError(f"steps: got {steps} beside inputs, expected None")
-        inputs = np.asarray(inputs)
-        if inputs.ndim != 3:
-            raise ValueError(f"inputs: got shape {inputs.shape}, expected (members, time, inputs)")
-        whole = inputs.shape[1] // segment
-        discard = -(-whole // 5) if discard is None else discard
-        segments = whole - discard
-        if segments < 1:
-            raise ValueError(
-                f"inputs: got {inputs.shape[1]} steps, expected more than {discard * segment} "
-                "that are discarded"
-            )
-        inputs = inputs[:, : whole * segment]
-    count = _how_many(count, dim)
-    if not (np.isfinite(dt) and dt > 0):
-        raise ValueError(f"dt: got {dt}, expected a positive time")
-    rng = np.random.default_rng(seed)
-    run = stretch(
-        network,
-        state,
-        _frame(rng, members, dim, count),
-        segments=discard + segments,
-        segment=segment,
-        inputs=inputs,
-        states=count == dim,
-    )
-    bounded = run.bounded.numpy()
-    if not np.all(bounded):
-        raise _unbounded((np.argmin(bounded) + 1) * segment * dt)
-    volume = np.nan
-    if count == dim:
-        begin = discard * segment
-        heard = None if inputs is None else inputs[:, begin:].transpose(1, 0, 2)
-        volume = segment * _mean_volume(network, run.states[begin:].numpy(), heard)
-    return _averaged(run.logarithms[discard:].numpy(), volume, segment * dt, dim, rng)
-
-
-def _mean_volume(network, states, inputs):
-    """Mean log |det J| over ``states``, so many at a time."""
-    from mflib.closed_loop import jacobian
-
-    dim = states.shape[-1]
-    states = states.reshape(-1, dim)
-    inputs = None if inputs is None else inputs.reshape(len(states), -1)
-    size = min(len(states), max(1, MATRICES // dim**2))
-    logarithms = np.empty(len(states))
-    for end in range(len(states), 0, -size):  # the first and last batch may overlap
-        part = slice(max(0, end - size), max(0, end - size) + size)
-        matrices = jacobian(network, states[part], None if inputs is None else inputs[part])
-        logarithms[part] = np.linalg.slogdet(matrices.numpy())[1]
-    return logarithms.mean()
-
-
-# --- from a series -------------------------------------------------------------------------
-
-
-def from_series(points, dt: float, *, horizon: float | None = None) -> float:
+def rosenstein_exponent(points, dt: float, *, horizon: float | None = None) -> float:
     """Largest exponent estimated from one trajectory alone, after Rosenstein and others.
 
     Every point is followed beside its nearest neighbour in space, neighbours in time left out.
     The mean logarithm of their distance grows at the rate of the largest exponent until the
     distance is as large as the attractor. Good to tell chaos from order; where equations or
-    a closed loop are at hand, :func:`spectrum` or :func:`propagate` is far more exact.
+    a closed loop are at hand, :func:`spectrum` or :func:`benettin_spectrum` is far more exact.
 
     Parameters
     ----------
@@ -676,197 +524,3 @@ def _correlation_time(points):
     correlation = np.fft.irfft(power)[: len(series)]
     below = np.flatnonzero(correlation < 0)
     return int(below[0]) if len(below) else len(series) // 10
-
-
-# --- limit cycles --------------------------------------------------------------------------
-
-
-class Cycle(NamedTuple):
-    """A periodic orbit.
-
-    Attributes
-    ----------
-    point : numpy.ndarray, shape (dim,)
-        On the orbit.
-    period : float
-    multipliers : numpy.ndarray of complex, shape (dim,)
-        Eigenvalues of the monodromy matrix, one of them 1, with an error of about 1e-12.
-    exponents : numpy.ndarray, shape (dim,)
-        Lyapunov exponents of the orbit, the Floquet exponents' real parts, in falling order.
-    amplitude : float
-        Largest size of the first coordinate on the orbit.
-    """
-
-    point: np.ndarray
-    period: float
-    multipliers: np.ndarray
-    exponents: np.ndarray
-    amplitude: float
-
-
-def cycle(
-    system: System, initial=None, transient: float | None = None, longest: float | None = None
-) -> Cycle:
-    r"""The stable limit cycle an orbit ends on, to ten digits or so.
-
-    After a transient the orbit is followed until it crosses, near where it began, the plane
-    through its first point at right angles to the velocity. Newton's method on
-    :math:`\Phi_T(x) = x` refines point and period; the derivative of :math:`\Phi_T` is the
-    monodromy matrix. In the plane the second exponent is the mean trace along the orbit
-    (Liouville), exact also where the multiplier is too small for a computer.
-
-    Parameters
-    ----------
-    system : System
-        An autonomous flow.
-    initial : array_like, shape (dim,), optional
-        By default the system's own.
-    transient : float, optional
-        By default the system's own.
-    longest : float, optional
-        Longest period looked for; by default the system's transient.
-
-    Returns
-    -------
-    Cycle
-
-    Raises
-    ------
-    ValueError
-        If the orbit ends on no limit cycle: it is chaotic, a fixed point, or not settled.
-
-    Examples
-    --------
-    >>> from mflib.systems import system
-    >>> found = cycle(system("van_der_pol", mu=1.0))
-    >>> round(found.period, 6), found.exponents.round(5) + 0.0
-    (6.663287, array([ 0.     , -1.05938]))
-    """
-    from scipy.integrate import solve_ivp
-
-    _one_system(system)
-    if system.kind != "flow" or system.forcing is not None:
-        raise ValueError(f"system: got {system.name}, expected a flow without forcing")
-    wait = system.transient if transient is None else transient
-    longest = system.transient if longest is None else longest
-    if not (np.isfinite(longest) and longest > 0):
-        raise ValueError(f"longest: got {longest}, expected a positive time")
-    x = trajectory(system, 1, initial=initial, transient=wait)[0]
-    tight = {"method": "DOP853", "rtol": 1e-12, "atol": 1e-12}
-    velocity = system.rhs(0, x)
-    if np.linalg.norm(velocity) < 1e-6 * (1 + np.linalg.norm(x)):
-        raise ValueError(f"system: {system.name} ends on a fixed point, expected a limit cycle")
-
-    def crossing(t, y):
-        return velocity @ (y - x)
-
-    crossing.direction = 1
-    run = solve_ivp(system.rhs, (0, longest), x, events=crossing, **tight)
-    size = np.max(np.linalg.norm(run.y.T - x, axis=1))
-    gaps = np.linalg.norm(run.y_events[0] - x, axis=1) if len(run.t_events[0]) else np.array([])
-    close = np.flatnonzero((gaps < 1e-3 * size) & (run.t_events[0] > 1e-6 * longest))
-    problem = (
-        f"system: {system.name} comes back to no point within {longest:g} units of time, expected "
-        "a limit cycle; the orbit is chaotic, not settled, or its period longer"
-    )
-    if len(close) == 0:
-        raise ValueError(problem)
-    period = run.t_events[0][close[0]]
-
-    def variational(t, y):
-        at, matrix = y[: system.dim], y[system.dim : -1].reshape(system.dim, system.dim)
-        jacobian = system.jacobian(t, at)
-        return np.concatenate(
-            [system.rhs(t, at), (jacobian @ matrix).ravel(), [np.trace(jacobian)]]
-        )
-
-    for _ in range(8):
-        y = np.concatenate([x, np.eye(system.dim).ravel(), [0.0]])
-        y = solve_ivp(variational, (0, period), y, **tight).y[:, -1]
-        end, monodromy = y[: system.dim], y[system.dim : -1].reshape(system.dim, system.dim)
-        if np.linalg.norm(end - x) < 1e-11 * size:
-            break
-        matrix = np.block(
-            [
-                [monodromy - np.eye(system.dim), system.rhs(0, end)[:, None]],
-                [velocity[None], np.zeros((1, 1))],
-            ]
-        )
-        change = np.linalg.solve(matrix, np.append(x - end, 0.0))
-        x, period = x + change[:-1], period + change[-1]
-    if not (period > 0 and np.linalg.norm(end - x) < 1e-8 * size):
-        raise ValueError(problem)
-    multipliers = np.linalg.eigvals(monodromy).astype(complex)
-    multipliers = multipliers[np.argsort(np.abs(multipliers - 1))]
-    others = np.abs(multipliers[1:])
-    if np.any(others > 1 + 1e-6):
-        raise ValueError(problem)
-    if system.dim == 2:
-        exponents = np.array([0.0, y[-1] / period])
-    else:
-        exponents = np.append(0.0, np.sort(np.log(np.maximum(others, 1e-300)) / period)[::-1])
-
-    def turning(t, y):
-        return system.rhs(t, y)[0]
-
-    run = solve_ivp(system.rhs, (0, period * 1.01), x, events=turning, **tight)
-    return Cycle(
-        x, float(period), multipliers, exponents, float(np.abs(run.y_events[0][:, 0]).max())
-    )
-
-
-# --- period doubling -----------------------------------------------------------------------
-
-
-def superstable(count: int = 11) -> tuple[np.ndarray, np.ndarray]:
-    r"""Superstable parameters of the logistic map, and estimates of Feigenbaum's number.
-
-    At :math:`R_n` the orbit of :math:`x = 1/2`, where the map is flat, has period
-    :math:`2^n`. Newton's method finds each; the ratios of successive distances,
-
-    .. math:: \delta_n = \frac{R_{n-1} - R_{n-2}}{R_n - R_{n-1}},
-
-    tend to :math:`\delta = 4.6692\dots`.
-
-    Parameters
-    ----------
-    count : int
-        From 3 to 12: beyond, a computer's 16 digits no longer hold the distances.
-
-    Returns
-    -------
-    parameters : numpy.ndarray, shape (count,)
-        :math:`R_0, R_1, \dots`
-    ratios : numpy.ndarray, shape (count - 2,)
-        :math:`\delta_2, \delta_3, \dots`
-
-    References
-    ----------
-    Feigenbaum (1978), Journal of Statistical Physics 19, 25-52, doi:10.1007/BF01020332.
-
-    Examples
-    --------
-    >>> parameters, ratios = superstable()
-    >>> parameters[:3].round(7)
-    array([2.       , 3.236068 , 3.4985617])
-    >>> float(ratios[-1].round(4))
-    4.6692
-    """
-    if not 3 <= _count("count", count) <= 12:
-        raise ValueError(f"count: got {count}, expected from 3 to 12")
-    found, ratio = [2.0, 1 + np.sqrt(5.0)], 4.7
-    for n in range(2, count):
-        r = found[-1] + (found[-1] - found[-2]) / ratio
-        for _ in range(20):
-            x, slope = 0.5, 0.0
-            for _ in range(2**n):
-                x, slope = r * x * (1 - x), x * (1 - x) + r * (1 - 2 * x) * slope
-            change = (x - 0.5) / slope
-            r -= change
-            if abs(change) < 1e-15:
-                break
-        found.append(r)
-        ratio = (found[-2] - found[-3]) / (found[-1] - found[-2])
-    parameters = np.array(found)
-    distances = np.diff(parameters)
-    return parameters, distances[:-1] / distances[1:]

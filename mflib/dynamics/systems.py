@@ -1,7 +1,7 @@
 r"""Flows and maps whose behaviour is known, and trajectories of them.
 
 The equations are code; parameters, initial conditions, time steps, reference values and
-citations are in ``data/systems.toml``. :func:`trajectory` is the reference, one orbit to nine
+citations are in ``mflib/dynamics/systems.toml``. :func:`trajectory` is the reference, one orbit to nine
 digits or more a step; :func:`ensemble` is fast, many orbits at once, for questions about where
 orbits go and not about where exactly they are.
 
@@ -21,17 +21,17 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["Ensemble", "System", "ensemble", "names", "references", "system", "trajectory"]
+from mflib.dynamics._checks import _components
 
-ESCAPE = 1e6
-"""A coordinate beyond this has escaped: no attractor here reaches 200."""
-
-CHUNK = 4096
-"""So many members of an ensemble fit into the processor's cache with what is computed of them."""
+__all__ = [
+    "System",
+    "names",
+    "reference_values",
+    "system",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +73,7 @@ class System:
     citation: str
     doi: str
     equations: Callable = field(repr=False)
-    partials: Callable = field(repr=False)
+    jacobian_rows: Callable = field(repr=False)
 
     @property
     def dim(self) -> int:
@@ -120,7 +120,7 @@ class System:
         array([[-1.4,  1. ],
                [ 0.3,  0. ]])
         """
-        rows = self.partials(t, _components(self, x))
+        rows = self.jacobian_rows(t, _components(self, x))
         entries = np.broadcast_arrays(
             *(entry for row in rows for entry in row), *_components(self, x)
         )
@@ -128,16 +128,13 @@ class System:
         return entries.reshape(*entries.shape[:-1], self.dim, self.dim).astype(float)
 
 
-# --- equations -----------------------------------------------------------------------------
 # Each takes the time and the coordinates, numbers or arrays, and the parameters by name.
-
-
 def lorenz(t, state, *, sigma, rho, beta):
     x, y, z = state
     return sigma * (y - x), x * (rho - z) - y, x * y - beta * z
 
 
-def lorenz_partials(t, state, *, sigma, rho, beta):
+def lorenz_jacobian_rows(t, state, *, sigma, rho, beta):
     x, y, z = state
     return (-sigma, sigma, 0), (rho - z, -1, -x), (y, x, -beta)
 
@@ -147,7 +144,7 @@ def rossler(t, state, *, a, b, c):
     return -y - z, x + a * y, b + z * (x - c)
 
 
-def rossler_partials(t, state, *, a, b, c):
+def rossler_jacobian_rows(t, state, *, a, b, c):
     x, _, z = state
     return (0, -1, -1), (1, a, 0), (z, 0, x - c)
 
@@ -161,7 +158,7 @@ def halvorsen(t, state, *, a):
     )
 
 
-def halvorsen_partials(t, state, *, a):
+def halvorsen_jacobian_rows(t, state, *, a):
     x, y, z = state
     return (-a, -4 - 2 * y, -4), (-4, -a, -4 - 2 * z), (-4 - 2 * x, -4, -a)
 
@@ -172,7 +169,7 @@ def chua(t, state, *, alpha, beta, m0, m1):
     return alpha * (y - x - diode), x - y + z, -beta * y
 
 
-def chua_partials(t, state, *, alpha, beta, m0, m1):
+def chua_jacobian_rows(t, state, *, alpha, beta, m0, m1):
     x, _, _ = state
     slope = m1 + (m0 - m1) * (abs(x) < 1)
     return (-alpha * (1 + slope), alpha, 0), (1, -1, 1), (0, -beta, 0)
@@ -183,7 +180,7 @@ def thomas(t, state, *, b):
     return np.sin(y) - b * x, np.sin(z) - b * y, np.sin(x) - b * z
 
 
-def thomas_partials(t, state, *, b):
+def thomas_jacobian_rows(t, state, *, b):
     x, y, z = state
     return (-b, np.cos(y), 0), (0, -b, np.cos(z)), (np.cos(x), 0, -b)
 
@@ -193,7 +190,7 @@ def sprott_b(t, state):
     return y * z, x - y, 1 - x * y
 
 
-def sprott_b_partials(t, state):
+def sprott_b_jacobian_rows(t, state):
     x, y, z = state
     return (0, z, y), (1, -1, 0), (-y, -x, 0)
 
@@ -203,7 +200,7 @@ def chen(t, state, *, a, b, c):
     return a * (y - x), (c - a) * x - x * z + c * y, x * y - b * z
 
 
-def chen_partials(t, state, *, a, b, c):
+def chen_jacobian_rows(t, state, *, a, b, c):
     x, y, z = state
     return (-a, a, 0), (c - a - z, c, -x), (y, x, -b)
 
@@ -217,7 +214,7 @@ def aizawa(t, state, *, a, b, c, d, e, f):
     )
 
 
-def aizawa_partials(t, state, *, a, b, c, d, e, f):
+def aizawa_jacobian_rows(t, state, *, a, b, c, d, e, f):
     x, y, z = state
     return (
         (z - b, -d, x),
@@ -235,7 +232,7 @@ def lorenz84(t, state, *, a, b, F, G):
     return -y * y - z * z - a * (x - F), x * y - b * x * z - y + G, b * x * y + x * z - z
 
 
-def lorenz84_partials(t, state, *, a, b, F, G):
+def lorenz84_jacobian_rows(t, state, *, a, b, F, G):
     x, y, z = state
     return (-a, -2 * y, -2 * z), (y - b * z, x - 1, -b * x), (b * y + z, b * x, x - 1)
 
@@ -245,7 +242,7 @@ def van_der_pol(t, state, *, mu):
     return v, mu * (1 - x * x) * v - x
 
 
-def van_der_pol_partials(t, state, *, mu):
+def van_der_pol_jacobian_rows(t, state, *, mu):
     x, v = state
     return (0, 1), (-2 * mu * x * v - 1, mu * (1 - x * x))
 
@@ -258,20 +255,20 @@ def _planar(growth, slope):
         g = growth(x * x + y * y, **parameters)
         return g * x - omega * y, g * y + omega * x
 
-    def partials(t, state, *, omega, **parameters):
+    def jacobian_rows(t, state, *, omega, **parameters):
         x, y = state
         s = x * x + y * y
         g, dg = growth(s, **parameters), 2 * slope(s, **parameters)
         return (g + dg * x * x, dg * x * y - omega), (dg * x * y + omega, g + dg * y * y)
 
-    return equations, partials
+    return equations, jacobian_rows
 
 
-hopf, hopf_partials = _planar(lambda s, mu: mu - s, lambda s, mu: -1)
-subcritical_hopf, subcritical_hopf_partials = _planar(
+hopf, hopf_jacobian_rows = _planar(lambda s, mu: mu - s, lambda s, mu: -1)
+subcritical_hopf, subcritical_hopf_jacobian_rows = _planar(
     lambda s, mu: mu + s - s * s, lambda s, mu: 1 - 2 * s
 )
-nested_cycles, nested_cycles_partials = _planar(
+nested_cycles, nested_cycles_jacobian_rows = _planar(
     lambda s, epsilon: epsilon * (1 - s) * (4 - s) * (9 - s),
     lambda s, epsilon: epsilon * (-49 + 28 * s - 3 * s * s),
 )
@@ -282,7 +279,7 @@ def double_well(t, state, *, delta, alpha, beta):
     return v, -delta * v - alpha * x - beta * x * x * x
 
 
-def double_well_partials(t, state, *, delta, alpha, beta):
+def double_well_jacobian_rows(t, state, *, delta, alpha, beta):
     x, _ = state
     return (0, 1), (-alpha - 3 * beta * x * x, -delta)
 
@@ -292,8 +289,8 @@ def duffing(t, state, *, gamma, omega, **parameters):
     return v, force + gamma * np.cos(omega * t)
 
 
-def duffing_partials(t, state, *, gamma, omega, **parameters):
-    return double_well_partials(t, state, **parameters)
+def duffing_jacobian_rows(t, state, *, gamma, omega, **parameters):
+    return double_well_jacobian_rows(t, state, **parameters)
 
 
 def logistic(n, state, *, r):
@@ -301,7 +298,7 @@ def logistic(n, state, *, r):
     return (r * x * (1 - x),)
 
 
-def logistic_partials(n, state, *, r):
+def logistic_jacobian_rows(n, state, *, r):
     (x,) = state
     return ((r * (1 - 2 * x),),)
 
@@ -311,17 +308,14 @@ def henon(n, state, *, a, b):
     return 1 - a * x * x + y, b * x
 
 
-def henon_partials(n, state, *, a, b):
+def henon_jacobian_rows(n, state, *, a, b):
     x, _ = state
     return (-2 * a * x, 1), (b, 0)
 
 
-# --- the catalogue -------------------------------------------------------------------------
-
-
 @functools.cache
 def _catalogue() -> dict:
-    path = Path(__file__).resolve().parents[1] / "data" / "systems.toml"
+    path = Path(__file__).with_name("systems.toml")
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
@@ -403,16 +397,16 @@ def system(name: str, **parameters) -> System:
         citation=entry["citation"],
         doi=entry.get("doi", ""),
         equations=functools.partial(code[name], **merged),
-        partials=functools.partial(code[f"{name}_partials"], **merged),
+        jacobian_rows=functools.partial(code[f"{name}_jacobian_rows"], **merged),
     )
 
 
-def references(name: str) -> list[dict]:
+def reference_values(name: str) -> list[dict]:
     """Values to compare with, one dictionary for each choice of parameters and attractor.
 
     Each has ``parameters`` (only those that differ from the usual ones), ``initial`` and
     ``source``, and what is known of ``exponents``, ``dimension``, ``period``, ``floquet``,
-    ``amplitude``, ``mean`` and ``std``; the header of ``data/systems.toml`` says what they are.
+    ``amplitude``, ``mean`` and ``std``; the header of ``mflib/dynamics/systems.toml`` says what they are.
 
     Examples
     --------
@@ -430,260 +424,3 @@ def _entry(name: str) -> dict:
         close = get_close_matches(str(name).lower().replace(" ", "_"), catalogue, n=3, cutoff=0.5)
         raise ValueError(f"name: no system {name!r}, expected {' or '.join(close or catalogue)}")
     return catalogue[name]
-
-
-# --- trajectories --------------------------------------------------------------------------
-
-
-def trajectory(
-    system: System,
-    steps: int,
-    dt: float | None = None,
-    initial=None,
-    transient: float = 0.0,
-    rtol: float = 1e-10,
-) -> np.ndarray:
-    """One accurate orbit: a flow by DOP853 of SciPy, a map by iterating it.
-
-    Parameters
-    ----------
-    system : System
-    steps : int
-        Number of points.
-    dt : float, optional
-        Time between points; by default the system's natural step. A map has no other than 1.
-    initial : array_like, shape (dim,), optional
-        By default the system's own.
-    transient : float
-        Time left out before the first point. Times of a forced flow go on from there:
-        the first point is at time ``transient``. ``system.transient`` is long enough to
-        reach the attractor.
-    rtol : float
-        Relative error allowed in a step; the absolute error allowed is a hundredth of that.
-
-    Returns
-    -------
-    numpy.ndarray, shape (steps, dim)
-
-    Raises
-    ------
-    ValueError
-        If an argument does not fit, or the orbit escapes.
-
-    Examples
-    --------
-    >>> lorenz = system("lorenz")
-    >>> trajectory(lorenz, steps=3, dt=0.01).round(4)
-    array([[1.    , 1.    , 1.    ],
-           [1.0126, 1.2599, 0.9849],
-           [1.0488, 1.524 , 0.9731]])
-    """
-    _one_system(system)
-    steps = _count("steps", steps)
-    dt = _step(system, dt)
-    start = _initial(system, system.initial if initial is None else initial, ndim=1)
-    if not (np.isfinite(transient) and transient >= 0):
-        raise ValueError(f"transient: got {transient}, expected a time that is not negative")
-    if not 2e-14 < rtol <= 1e-3:
-        raise ValueError(f"rtol: got {rtol}, expected more than 2e-14 and at most 1e-3")
-    if system.kind == "map":
-        return _iterate(system, start, steps, round(transient))
-    return _integrate(system, start, transient + dt * np.arange(steps), rtol)
-
-
-def _integrate(system, start, times, rtol):
-    from scipy.integrate import DOP853
-
-    points = np.empty((len(times), system.dim))
-    begin = np.searchsorted(times, 0, side="right")
-    points[:begin] = start
-    if begin == len(times):
-        return points
-    solver = DOP853(
-        lambda t, x: system.equations(t, x.tolist()),
-        0,
-        start,
-        times[-1],
-        rtol=rtol,
-        atol=rtol / 100,
-    )
-    while solver.status == "running":
-        solver.step()
-        if solver.status == "failed" or not np.max(np.abs(solver.y)) < ESCAPE:
-            raise _escaped(start, f"time {solver.t:.6g}")
-        end = np.searchsorted(times, solver.t, side="right")
-        if end > begin:
-            points[begin:end] = solver.dense_output()(times[begin:end]).T
-            begin = end
-    return points
-
-
-def _iterate(system, start, steps, transient):
-    points, x = np.empty((steps, system.dim)), tuple(start.tolist())
-    for n in range(-transient, steps):
-        if n >= 0:
-            points[n] = x
-        if not max(map(abs, x)) < ESCAPE:
-            raise _escaped(start, f"{n + transient} iterations")
-        x = system.equations(n, x)
-    return points
-
-
-def _escaped(start, when):
-    return ValueError(
-        f"initial: got {start.tolist()}, from where the orbit escapes (a coordinate beyond "
-        f"{ESCAPE:g} after {when}), expected an initial condition with a bounded orbit"
-    )
-
-
-class Ensemble(NamedTuple):
-    """Many orbits.
-
-    Attributes
-    ----------
-    points : numpy.ndarray, shape (members, kept, dim)
-        The points kept, the last of them at the end. An orbit that diverged is NaN throughout.
-    diverged : numpy.ndarray of bool, shape (members,)
-        Which orbits left all bounds.
-    """
-
-    points: np.ndarray
-    diverged: np.ndarray
-
-
-def ensemble(
-    system: System,
-    initial,
-    steps: int,
-    dt: float | None = None,
-    *,
-    keep: int = 1,
-    every: int = 1,
-    start: float = 0.0,
-) -> Ensemble:
-    """Many orbits at once: flows by the classical Runge–Kutta method with a fixed step.
-
-    Parameters
-    ----------
-    system : System
-        If a parameter is an array, each of its values belongs to one member.
-    initial : array_like, shape (members, dim)
-        Orbits that escape are a verdict (``diverged``), not an error.
-    steps : int
-        Steps of ``dt`` (or iterations) to the end; 0 is allowed.
-    dt : float, optional
-        By default the system's natural step.
-    keep : int
-        How many points to keep: the last, and others before it.
-    every : int
-        Steps between points that are kept.
-    start : float
-        Time at the beginning; only a forced flow looks at it.
-
-    Returns
-    -------
-    Ensemble
-
-    Raises
-    ------
-    ValueError
-        If an argument does not fit, or an initial condition is not finite.
-
-    Examples
-    --------
-    Hénon's map takes some initial conditions to its attractor and others out of all bounds.
-
-    >>> ensemble(system("henon"), [[0, 0], [2, 2]], steps=100).diverged
-    array([False,  True])
-    """
-    initial = _initial(system, initial, ndim=2)
-    steps = _count("steps", steps, least=0)
-    keep, every = _count("keep", keep), _count("every", every)
-    if (keep - 1) * every > steps:
-        raise ValueError(f"keep: got {keep} points {every} steps apart in {steps} steps")
-    dt = _step(system, dt)
-    points = np.empty((len(initial), keep, system.dim))
-    families = {key: value for key, value in system.parameters.items() if np.ndim(value)}
-    for key, values in families.items():
-        if len(values) != len(initial):
-            raise ValueError(
-                f"initial: got {len(initial)} members, expected {len(values)}, as {key}"
-            )
-    first = steps - (keep - 1) * every
-    with np.errstate(over="ignore", invalid="ignore"):
-        for begin in range(0, len(initial), CHUNK):
-            part = slice(begin, begin + CHUNK)
-            equations = system.equations
-            if families:
-                equations = functools.partial(
-                    equations, **{key: values[part] for key, values in families.items()}
-                )
-            x = np.ascontiguousarray(initial[part].T)
-            for n in range(steps + 1):
-                if n >= first and (n - first) % every == 0:
-                    points[part, (n - first) // every] = x.T
-                if n < steps:
-                    if system.kind == "map":
-                        x = np.stack(equations(n, x))
-                    else:
-                        x = _runge_kutta(equations, start + n * dt, x, dt)[0]
-        diverged = ~(np.abs(points) < ESCAPE).all(axis=(1, 2))
-    points[diverged] = np.nan
-    return Ensemble(points, diverged)
-
-
-def _runge_kutta(equations, t, x, dt):
-    """One step from ``x``, of shape (dim, members), and the four points it looks at."""
-    half = dt / 2
-    k = np.array(equations(t, x))
-    total, at = k, [x]
-    for fraction, weight in ((half, 2), (half, 2), (dt, 1)):
-        at.append(x + fraction * k)
-        k = np.array(equations(t + fraction, at[-1]))
-        total = total + weight * k
-    return x + dt / 6 * total, at
-
-
-# --- checks --------------------------------------------------------------------------------
-
-
-def _components(system, x):
-    x = np.asarray(x, dtype=float)
-    if x.ndim < 1 or x.shape[-1] != system.dim:
-        raise ValueError(
-            f"x: got shape {x.shape}, expected (..., {system.dim}), the coordinates "
-            f"{', '.join(system.variables)} of {system.name} last"
-        )
-    return [x[..., i] for i in range(system.dim)]
-
-
-def _initial(system, initial, ndim):
-    initial = np.asarray(initial, dtype=float)
-    if initial.ndim != ndim or initial.shape[-1] != system.dim or initial.size == 0:
-        expected = f"({system.dim},)" if ndim == 1 else f"(members, {system.dim})"
-        raise ValueError(f"initial: got shape {initial.shape}, expected {expected}")
-    if not np.all(np.isfinite(initial)):
-        raise ValueError("initial: got values that are not finite, expected finite numbers")
-    return initial
-
-
-def _one_system(system):
-    for key, value in system.parameters.items():
-        if np.ndim(value):
-            raise ValueError(f"{key}: got {len(value)} values, expected one; see ensemble")
-
-
-def _count(name, value, least=1):
-    if value != int(value) or value < least:
-        raise ValueError(f"{name}: got {value}, expected a whole number, at least {least}")
-    return int(value)
-
-
-def _step(system, dt):
-    if dt is None:
-        return system.dt
-    if not (np.isfinite(dt) and dt > 0):
-        raise ValueError(f"dt: got {dt}, expected a positive time")
-    if system.kind == "map" and dt != 1:
-        raise ValueError(f"dt: got {dt}, expected 1, because {system.name} is a map")
-    return dt

@@ -3,7 +3,7 @@
 An operation on nodes of a :class:`Tape` computes its result with NumPy at once, and leaves on
 the tape what it did: its operands, its result, and how it hands an adjoint back. The order in
 which operations ran is an order in which the reverse sweep can undo them, so
-:meth:`Node.backward` walks the tape from its end. :mod:`mflib.drawing` makes pictures of tapes.
+:meth:`Node.backward` walks the tape from its end. :mod:`mflib.networks.tape_drawing` makes pictures of tapes.
 
 The reverse sweep is due to Linnainmaa (1976), doi:10.1007/BF01931367.
 """
@@ -17,7 +17,14 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Node", "Tape", "sigmoid", "square", "tanh", "total"]
+__all__ = [
+    "Node",
+    "Tape",
+    "sigmoid",
+    "square",
+    "tanh",
+    "total",
+]
 
 
 class Tape:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mflib.systems import _count
+from mflib.dynamics._checks import _count, _finite, _points, _range, _varies
 
 __all__ = [
     "Floor",
@@ -38,9 +38,6 @@ EPSILON = 0.4
 """A forecast is valid while its normalised error is no larger."""
 CELLS = 10_000_000
 """A histogram with more cells than this is refused."""
-
-
-# --- one forecast --------------------------------------------------------------------------
 
 
 def nrmse(outputs, truth, scale) -> np.ndarray:
@@ -152,9 +149,6 @@ def valid_prediction_time(
     wrong = ~(errors <= epsilon)  # so that NaN is wrong
     steps = np.where(wrong.any(axis=-1), wrong.argmax(axis=-1), errors.shape[-1])
     return steps * (dt if exponent is None else dt * exponent)
-
-
-# --- two attractors: where they are --------------------------------------------------------
 
 
 def state_space_divergence(
@@ -329,9 +323,6 @@ def hausdorff(first, second) -> float:
     return max(directed_hausdorff(a, b)[0] for a, b in ((first, second), (second, first)))
 
 
-# --- two attractors: their rhythms ---------------------------------------------------------
-
-
 def spectral_distance(generated, truth, *, sigma: float = 20.0) -> float:
     r"""Hellinger distance of two power spectra, :math:`D_H`, the mean over coordinates.
 
@@ -397,9 +388,6 @@ def spectral_distance(generated, truth, *, sigma: float = 20.0) -> float:
     common = np.sqrt(spectra(generated[:, moves]) * spectra(truth[:, moves])).sum(axis=0)
     distances[moves] = np.sqrt(np.maximum(1 - common, 0))
     return float(distances.mean())
-
-
-# --- maxima --------------------------------------------------------------------------------
 
 
 def peaks(values, dt: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
@@ -508,9 +496,6 @@ def return_map_distance(generated, truth) -> float:
     return float(np.median(distances) / y.std())
 
 
-# --- what the truth itself gets ------------------------------------------------------------
-
-
 class Floor(NamedTuple):
     """What a metric says of independent stretches of one attractor.
 
@@ -560,34 +545,3 @@ def sampling_floor(metric: Callable, trajectories: Sequence) -> Floor:
         raise ValueError(f"trajectories: got {len(trajectories)}, expected two or more")
     found = [float(metric(a, b)) for a, b in permutations(trajectories, 2)]
     return Floor(float(np.mean(found)), min(found), max(found))
-
-
-# --- checks --------------------------------------------------------------------------------
-
-
-def _points(name, points, dim=None, least=1, finite=True):
-    points = np.asarray(points, dtype=float)
-    if points.ndim != 2 or len(points) < least or (dim is not None and points.shape[1] != dim):
-        raise ValueError(
-            f"{name}: got shape {points.shape}, expected (points, {dim or 'dim'}) with {least} "
-            "or more points"
-        )
-    if finite:
-        _finite(name, points)
-    return points
-
-
-def _finite(name, values):
-    if not np.all(np.isfinite(values)):
-        raise ValueError(f"{name}: got values that are not finite, expected finite numbers")
-
-
-def _range(points):
-    """Range of each coordinate; 0 if it is only rounding."""
-    width = np.ptp(points, axis=0)
-    return np.where(width > 1e-12 * np.max(np.abs(points), axis=0), width, 0.0)
-
-
-def _varies(truth):
-    if not np.all(_range(truth) > 0):
-        raise ValueError("truth: got a coordinate that is constant, expected all to vary")

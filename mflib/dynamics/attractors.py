@@ -12,30 +12,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mflib.judge import wilson
-from mflib.metrics import _points, sliced_quantiles
-from mflib.systems import System, _count, _one_system, _step, ensemble
+from mflib.dynamics._checks import _points
+from mflib.dynamics.distances import sliced_quantiles
+from mflib.dynamics.rates import Rate, wilson_interval
 
 __all__ = [
-    "Basins",
     "Behaviour",
     "Census",
-    "FixedPoint",
-    "Found",
+    "FoundAttractor",
     "Identity",
-    "Share",
-    "basin_fractions",
-    "basins",
-    "census",
     "classify",
-    "destinations",
-    "fixed_points",
+    "find_attractors",
     "identify",
     "identify_all",
-    "separating_direction",
 ]
 
-SHRINKAGE = 1e-6
 STILL = 1e-3
 """A trajectory that moves less, relative to its scale, is at a fixed point."""
 CLOSED = 5e-3
@@ -46,101 +37,6 @@ REJECT = 0.25
 """A trajectory further from all templates, relative to their size, is on none of them."""
 NONE, DIVERGED = -1, -2
 """Labels of orbits that end on none of the attractors given, or leave all bounds."""
-
-
-# --- fixed points --------------------------------------------------------------------------
-
-
-class FixedPoint(NamedTuple):
-    """Where a flow or map stands still.
-
-    Attributes
-    ----------
-    point : numpy.ndarray, shape (dim,)
-    eigenvalues : numpy.ndarray of complex, shape (dim,)
-        Of the Jacobian; real parts (of a map, moduli) fall.
-    kind : str
-        ``"stable"``, ``"unstable"`` or ``"saddle"``, then ``"node"``, or ``"focus"`` if
-        eigenvalues are complex; ``"not hyperbolic"`` if linearisation does not decide.
-    """
-
-    point: np.ndarray
-    eigenvalues: np.ndarray
-    kind: str
-
-    @property
-    def stable(self) -> bool:
-        """Whether all neighbours return."""
-        return self.kind.startswith("stable")
-
-
-def fixed_points(system: System, guesses) -> list[FixedPoint]:
-    """Fixed points of a flow or map that Newton's method reaches from the guesses.
-
-    Parameters
-    ----------
-    system : System
-        Without forcing.
-    guesses : array_like, shape (guesses, dim)
-        A grid, say. There is no promise that all fixed points are found.
-
-    Returns
-    -------
-    list of FixedPoint
-        Each once, sorted by coordinates.
-
-    Examples
-    --------
-    >>> from mflib.systems import system
-    >>> for found in fixed_points(system("lorenz"), [[0, 0, 0], [9, 9, 25], [-9, -9, 25]]):
-    ...     print(found.point.round(3) + 0.0, found.kind)
-    [-8.485 -8.485 27.   ] saddle focus
-    [0. 0. 0.] saddle node
-    [ 8.485  8.485 27.   ] saddle focus
-    """
-    from scipy.optimize import root
-
-    _one_system(system)
-    if system.forcing is not None:
-        raise ValueError(
-            f"system: got {system.name}, which is forced, expected one without forcing"
-        )
-    guesses = _points("guesses", guesses, dim=system.dim)
-    drift = np.eye(system.dim) if system.kind == "map" else np.zeros((system.dim, system.dim))
-    found = []
-    for guess in guesses:
-        solution = root(
-            lambda x: system.rhs(0, x) - drift @ x,
-            guess,
-            jac=lambda x: system.jacobian(0, x) - drift,
-            tol=1e-13,
-        )
-        point = solution.x
-        size = 1 + np.linalg.norm(point)
-        still = np.linalg.norm(system.rhs(0, point) - drift @ point) < 1e-9 * size
-        if still and all(np.linalg.norm(point - other) > 1e-6 * size for other in found):
-            found.append(point)
-    found.sort(key=lambda point: tuple(point.round(6) + 0.0))
-    return [_fixed_point(system, point) for point in found]
-
-
-def _fixed_point(system, point):
-    eigenvalues = np.linalg.eigvals(system.jacobian(0, point)).astype(complex)
-    if system.kind == "map":
-        growth = np.log(np.maximum(np.abs(eigenvalues), 1e-300))
-    else:
-        growth = eigenvalues.real
-    order = np.argsort(-growth, kind="stable")
-    eigenvalues, growth = eigenvalues[order], growth[order]
-    if np.any(np.abs(growth) < 1e-9):
-        kind = "not hyperbolic"
-    else:
-        kind = "stable" if growth[0] < 0 else "unstable" if growth[-1] > 0 else "saddle"
-        kind += " focus" if np.any(np.abs(eigenvalues.imag) > 1e-12) else " node"
-    return FixedPoint(point, eigenvalues, kind)
-
-
-# --- one trajectory ------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -195,7 +91,7 @@ def classify(
         coordinate over the whole trajectory.
     exponent : float, optional
         Largest Lyapunov exponent, if it is known; by default
-        :func:`mflib.lyapunov.from_series` estimates it.
+        :func:`mflib.dynamics.lyapunov.rosenstein_exponent` estimates it.
     discrete : bool
         Whether the points are iterates of a map, which has nothing between them.
     escape : float
@@ -212,7 +108,7 @@ def classify(
     >>> behaviour.kind, round(behaviour.period, 3)
     ('limit cycle', 6.663)
     """
-    from mflib.lyapunov import from_series
+    from mflib.dynamics.lyapunov import rosenstein_exponent
 
     points = np.asarray(points, dtype=float)
     if points.ndim != 2 or len(points) < 100 or points.shape[1] < 1:
@@ -235,7 +131,7 @@ def classify(
         return Behaviour("limit cycle", period=period * dt if discrete else period)
     if exponent is None:
         try:
-            exponent = from_series(tail, dt)
+            exponent = rosenstein_exponent(tail, dt)
         except ValueError:  # too short
             exponent = 0.0
     chaotic = exponent * len(tail) * dt > 1
@@ -279,9 +175,6 @@ def _period(tail, dt):
         if np.sqrt(np.mean(shift**2)) < CLOSED * size:
             return float(period)
     return None
-
-
-# --- identity ------------------------------------------------------------------------------
 
 
 class Identity(NamedTuple):
@@ -401,234 +294,7 @@ def _size(points):
     return float(np.sqrt(np.sum(np.var(points, axis=0)))) or 1.0
 
 
-# --- basins --------------------------------------------------------------------------------
-
-
-class Share(NamedTuple):
-    """A share of initial conditions, with its 95 % Wilson interval."""
-
-    share: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, eq=False)
-class Basins:
-    """Where the initial conditions of a grid end.
-
-    Attributes
-    ----------
-    labels : numpy.ndarray of int, shape (len(y), len(x))
-        Index into ``names``; -1 for none of the attractors, -2 for orbits that diverged.
-    names : tuple of str
-    x, y : numpy.ndarray
-        Values of the two coordinates.
-    """
-
-    labels: np.ndarray
-    names: tuple[str, ...]
-    x: np.ndarray
-    y: np.ndarray
-
-    @property
-    def fractions(self) -> dict[str, Share]:
-        """Share of the grid in each basin; the intervals hold for a random sample as large."""
-        return _shares(self.labels, self.names)
-
-
-def destinations(
-    system: System,
-    attractors: Mapping,
-    initial,
-    *,
-    time: float,
-    dt: float | None = None,
-    samples: int = 16,
-    tolerance: float = 0.05,
-) -> np.ndarray:
-    """On which attractor each initial condition ends.
-
-    The last tenth of every orbit is sampled; it is on the attractor to which all samples are
-    nearest, if all are near.
-
-    Parameters
-    ----------
-    system : System
-        A forced flow is looked at once a period of the forcing.
-    attractors : mapping of str to array_like, shape (any, dim)
-        Points that lie densely on each (of a forced flow, at whole periods).
-    initial : array_like, shape (members, dim)
-    time : float
-        How long to wait (of a map, iterations).
-    dt : float, optional
-        Step of the fixed-step integrator; by default the system's natural step.
-    samples : int
-    tolerance : float
-        How near is near, relative to the size of all attractors together.
-
-    Returns
-    -------
-    numpy.ndarray of int, shape (members,)
-        Index of the attractor; -1 for none of them, -2 for orbits that diverged.
-
-    Examples
-    --------
-    >>> from mflib.systems import system
-    >>> wells = {"left": [[-(10**0.5), 0]], "right": [[10**0.5, 0]]}
-    >>> destinations(system("double_well"), wells, [[1, 0], [-1, 0], [0, 1]], time=50)
-    array([1, 0, 1])
-    """
-    from scipy.spatial import cKDTree
-
-    if not attractors:
-        raise ValueError("attractors: got none, expected one or more")
-    clouds = [
-        _points(f"attractors[{name!r}]", cloud, dim=system.dim)
-        for name, cloud in attractors.items()
-    ]
-    dt = _step(system, dt)
-    if not (np.isfinite(time) and time >= dt):
-        raise ValueError(f"time: got {time}, expected a time of at least one step, {dt}")
-    samples = _count("samples", samples)
-    if not tolerance > 0:
-        raise ValueError(f"tolerance: got {tolerance}, expected a positive number")
-    steps = int(np.ceil(time / dt))
-    if system.forcing is not None:
-        every = round(system.forcing / dt)
-        if abs(every * dt - system.forcing) > 1e-9 * system.forcing:
-            raise ValueError(f"dt: got {dt}, expected a whole part of {system.forcing}")
-        steps = max(1, round(steps / every)) * every
-        samples = max(1, min(samples, steps // (10 * every)))
-    else:
-        every = max(1, steps // (10 * samples))
-        samples = min(samples, steps // every)
-    run = ensemble(system, initial, steps, dt, keep=samples, every=every)
-    size = _size(np.concatenate(clouds))
-    labels = np.full(len(run.points), DIVERGED)
-    ends = run.points[~run.diverged]
-    if len(ends):
-        flat = ends.reshape(-1, system.dim)
-        limit = tolerance * size
-        furthest = np.stack(
-            [
-                cKDTree(cloud)
-                .query(flat, distance_upper_bound=2 * limit)[0]
-                .reshape(len(ends), -1)
-                .max(axis=1)
-                for cloud in clouds
-            ]
-        )
-        near = furthest.min(axis=0) <= limit
-        labels[~run.diverged] = np.where(near, furthest.argmin(axis=0), NONE)
-    return labels
-
-
-def basins(
-    system: System, attractors: Mapping, x, y, *, plane=None, axes=(0, 1), **options
-) -> Basins:
-    """Basins of attraction on a grid of initial conditions.
-
-    Parameters
-    ----------
-    system : System
-    attractors : mapping of str to array_like
-        See :func:`destinations`, also for the further options, of which ``time`` is needed.
-    x, y : array_like
-        Values of the two coordinates ``axes``.
-    plane : array_like, shape (dim,), optional
-        Values of the other coordinates; by default 0.
-    axes : tuple of int
-        Which coordinates vary.
-
-    Returns
-    -------
-    Basins
-
-    Examples
-    --------
-    >>> from mflib.systems import system
-    >>> t = np.linspace(0, 2 * np.pi, 200)
-    >>> circle = np.stack([np.cos(t), np.sin(t)], axis=-1)
-    >>> cycles = {"inner": circle, "outer": 3 * circle}
-    >>> found = basins(
-    ...     system("nested_cycles"), cycles, x=[0.5, 1.99, 2.01, 3.5], y=[0.0], time=20
-    ... )
-    >>> found.labels
-    array([[0, 0, 1, 1]])
-    """
-    x, y = (np.asarray(values, dtype=float) for values in (x, y))
-    for name, values in (("x", x), ("y", y)):
-        if values.ndim != 1 or len(values) == 0 or not np.all(np.isfinite(values)):
-            raise ValueError(f"{name}: got shape {values.shape}, expected (values,), finite")
-    plane = np.zeros(system.dim) if plane is None else np.asarray(plane, dtype=float)
-    if plane.shape != (system.dim,) or not np.all(np.isfinite(plane)):
-        raise ValueError(f"plane: got {plane}, expected {system.dim} finite numbers")
-    if len(set(axes)) != 2 or not set(axes) <= set(range(system.dim)):
-        raise ValueError(f"axes: got {axes}, expected two different ones below {system.dim}")
-    grid = np.tile(plane, (len(y), len(x), 1))
-    grid[..., axes[0]], grid[..., axes[1]] = np.meshgrid(x, y)
-    labels = destinations(system, attractors, grid.reshape(-1, system.dim), **options)
-    return Basins(labels.reshape(len(y), len(x)), tuple(attractors), x, y)
-
-
-def basin_fractions(
-    system: System, attractors: Mapping, low, high, *, count: int = 1000, seed: int = 0, **options
-) -> dict[str, Share]:
-    """Share of a box from which orbits end on each attractor, from random initial conditions.
-
-    Parameters
-    ----------
-    system : System
-    attractors : mapping of str to array_like
-        See :func:`destinations`, also for the further options, of which ``time`` is needed.
-    low, high : array_like, shape (dim,)
-        Corners of the box.
-    count : int
-        Initial conditions, drawn uniformly.
-    seed : int
-
-    Returns
-    -------
-    dict of str to Share
-        Of every attractor; and of ``"none of them"`` and ``"diverged"``, if there are any.
-
-    Examples
-    --------
-    >>> from mflib.systems import system
-    >>> wells = {"left": [[-(10**0.5), 0]], "right": [[10**0.5, 0]]}
-    >>> shares = basin_fractions(
-    ...     system("double_well"), wells, [-4, -2.5], [4, 2.5], count=400, seed=1, time=60
-    ... )
-    >>> shares["left"].low < 0.5 < shares["left"].high
-    True
-    """
-    low, high = (np.asarray(corner, dtype=float) for corner in (low, high))
-    for name, corner in (("low", low), ("high", high)):
-        if corner.shape != (system.dim,) or not np.all(np.isfinite(corner)):
-            raise ValueError(f"{name}: got {corner}, expected {system.dim} finite numbers")
-    if np.any(low > high):
-        raise ValueError(f"low: got {low}, expected not above high, {high}")
-    count = _count("count", count)
-    initial = np.random.default_rng(seed).uniform(low, high, (count, system.dim))
-    return _shares(destinations(system, attractors, initial, **options), tuple(attractors))
-
-
-def _shares(labels, names):
-    def share(label):
-        hits = int(np.sum(labels == label))
-        return Share(hits / labels.size, *wilson(hits, labels.size))
-
-    shares = {name: share(index) for index, name in enumerate(names)}
-    for name, label in (("none of them", NONE), ("diverged", DIVERGED)):
-        if np.any(labels == label):
-            shares[name] = share(label)
-    return shares
-
-
-# --- census --------------------------------------------------------------------------------
-
-
-class Found(NamedTuple):
+class FoundAttractor(NamedTuple):
     """An attractor that a census met.
 
     Attributes
@@ -647,7 +313,7 @@ class Found(NamedTuple):
 
     run: int
     behaviour: Behaviour
-    share: Share
+    share: Rate
     centre: np.ndarray
     radius: float
 
@@ -665,7 +331,7 @@ class Census:
     """
 
     labels: np.ndarray
-    attractors: tuple[Found, ...]
+    attractors: tuple[FoundAttractor, ...]
 
     @property
     def entropy(self) -> float:
@@ -680,7 +346,7 @@ class Census:
         return float(np.exp(self.entropy))
 
 
-def census(
+def find_attractors(
     points, dt: float, *, scale: float, rate: float = 1.0, tolerance: float = 0.05, **options
 ) -> Census:
     r"""Tell on how many attractors many runs ended, without being told any.
@@ -756,10 +422,10 @@ def census(
 
     def found(group):
         run, first = bounded[group[0]], group[0]
-        return Found(
+        return FoundAttractor(
             run=int(run),
             behaviour=classify(points[run], dt, **{"scale": scale} | options),
-            share=Share(len(group) / len(points), *wilson(len(group), len(points))),
+            share=Rate(len(group) / len(points), *wilson_interval(len(group), len(points))),
             centre=scale * centre[first],
             radius=float(scale * np.sqrt(np.trace(spread[first]))),
         )
@@ -780,52 +446,3 @@ def _averages(points, dt):
     spread = np.einsum("t,rti,rtj->rij", weight, moved, moved)
     turned = np.einsum("t,rti,rtj->rij", weight, moved, np.gradient(moved, dt, axis=1))
     return centre, spread, turned - turned.transpose(0, 2, 1)
-
-
-# --- directions ----------------------------------------------------------------------------
-
-
-def separating_direction(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    r"""The direction along which two sets of points are furthest apart for their spread.
-
-    Fisher's linear discriminant, :math:`w \propto S^{-1}(\mu_1 - \mu_2)` with the within-set
-    covariance :math:`S`. States of a network on a closed curve fill few dimensions of their
-    space, so :math:`S` is lifted by a millionth of its mean variance in every direction.
-
-    Parameters
-    ----------
-    first, second : array_like, shape (points, dim)
-        ``first`` gets the larger values of ``points @ direction``.
-
-    Returns
-    -------
-    numpy.ndarray, shape (dim,)
-        A unit vector.
-
-    Raises
-    ------
-    ValueError
-        If the sets do not fit each other, are not finite, or have the same mean.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(0)
-    >>> cloud = rng.normal(size=(500, 3)) * [10, 10, 0.1]
-    >>> separating_direction(cloud + [0, 0, 1], cloud - [0, 0, 1]).round(2) + 0.0
-    array([0., 0., 1.])
-    """
-    first, second = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
-    for name, points in (("first", first), ("second", second)):
-        if points.ndim != 2 or len(points) < 2 or points.shape[1] != first.shape[1]:
-            raise ValueError(
-                f"{name}: got shape {points.shape}, expected (points, dim) with two points or "
-                "more and the same dim for both sets"
-            )
-        if not np.all(np.isfinite(points)):
-            raise ValueError(f"{name}: got values that are not finite, expected finite numbers")
-    spread = np.atleast_2d(np.cov(first.T) + np.cov(second.T))
-    spread += SHRINKAGE * np.trace(spread) / len(spread) * np.eye(len(spread))
-    direction = np.linalg.solve(spread, first.mean(axis=0) - second.mean(axis=0))
-    if not np.any(direction):
-        raise ValueError("first, second: got sets with the same mean, expected different ones")
-    return direction / np.linalg.norm(direction)

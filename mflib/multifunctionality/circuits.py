@@ -1,11 +1,11 @@
 r"""Which units a network uses for which task, and what happens without them.
 
-For any :class:`~mflib.networks.Recurrent` network and any tasks. *Activity* is measured on the
+For any :class:`~mflib.networks.recurrent.Recurrent` network and any tasks. *Activity* is measured on the
 attractors, as it is in animals: by how far a signal moves (:func:`activity`), how much of it is
 shared (:func:`shared`, :func:`overlap`) and how much its level says of the task
 (:func:`selectivity`). *Need* is measured by taking something away (:class:`Lesioned`,
 :func:`lesions`). *Cause* is measured by putting a part of one attractor's state into another's
-(:func:`matched`, :func:`transplant`).
+(:func:`matching_moments`, :func:`transplant`).
 """
 
 from __future__ import annotations
@@ -17,27 +17,76 @@ import numpy as np
 import tensorflow as tf
 from scipy.spatial import cKDTree
 
-from mflib.attractors import separating_direction
-from mflib.closed_loop import free_run, warm_up
-from mflib.judge import judge as judge_all
-from mflib.judge import strict
-from mflib.networks import LSTM, Network, Recurrent
+from mflib.modelling.closed_loop import free_run, warm_up
+from mflib.multifunctionality.judge import judge as judge_all
+from mflib.multifunctionality.judge import strict
+from mflib.networks.lstm import LSTM
+from mflib.networks.recurrent import Network, Recurrent
 
 __all__ = [
     "Activity",
     "Lesioned",
     "activity",
-    "arrivals",
     "decoding",
+    "fisher_discriminant",
     "lesions",
-    "matched",
+    "matching_moments",
     "on_attractors",
     "overlap",
     "selectivity",
     "shared",
     "signals",
+    "task_reached",
     "transplant",
 ]
+
+SHRINKAGE = 1e-6
+
+
+def fisher_discriminant(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    r"""The direction along which two sets of points are furthest apart for their spread.
+
+    Fisher's linear discriminant, :math:`w \propto S^{-1}(\mu_1 - \mu_2)` with the within-set
+    covariance :math:`S`. States of a network on a closed curve fill few dimensions of their
+    space, so :math:`S` is lifted by a millionth of its mean variance in every direction.
+
+    Parameters
+    ----------
+    first, second : array_like, shape (points, dim)
+        ``first`` gets the larger values of ``points @ direction``.
+
+    Returns
+    -------
+    numpy.ndarray, shape (dim,)
+        A unit vector.
+
+    Raises
+    ------
+    ValueError
+        If the sets do not fit each other, are not finite, or have the same mean.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> cloud = rng.normal(size=(500, 3)) * [10, 10, 0.1]
+    >>> separating_direction(cloud + [0, 0, 1], cloud - [0, 0, 1]).round(2) + 0.0
+    array([0., 0., 1.])
+    """
+    first, second = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
+    for name, points in (("first", first), ("second", second)):
+        if points.ndim != 2 or len(points) < 2 or points.shape[1] != first.shape[1]:
+            raise ValueError(
+                f"{name}: got shape {points.shape}, expected (points, dim) with two points or "
+                "more and the same dim for both sets"
+            )
+        if not np.all(np.isfinite(points)):
+            raise ValueError(f"{name}: got values that are not finite, expected finite numbers")
+    spread = np.atleast_2d(np.cov(first.T) + np.cov(second.T))
+    spread += SHRINKAGE * np.trace(spread) / len(spread) * np.eye(len(spread))
+    direction = np.linalg.solve(spread, first.mean(axis=0) - second.mean(axis=0))
+    if not np.any(direction):
+        raise ValueError("first, second: got sets with the same mean, expected different ones")
+    return direction / np.linalg.norm(direction)
 
 
 class Activity(NamedTuple):
@@ -80,7 +129,7 @@ def on_attractors(network: Network, cue, settle: int, steps: int) -> tuple[np.nd
     return run.states.numpy(), run.outputs.numpy()
 
 
-def arrivals(
+def task_reached(
     network: Network,
     states,
     tasks: Sequence,
@@ -101,7 +150,7 @@ def arrivals(
     periods : int
         Length of the run, in periods of the slowest task; the judge sees its end.
     judge : callable
-        :func:`mflib.judge.strict`, or one for other tasks with the same arguments.
+        :func:`mflib.multifunctionality.judge.strict`, or one for other tasks with the same arguments.
 
     Returns
     -------
@@ -339,7 +388,7 @@ def lesions(
     cues_per_task : int
         For each lesion. All of them must succeed, and again after the kick.
     judge : callable
-        :func:`mflib.judge.judge`, or one for other tasks with the same arguments, whose result
+        :func:`mflib.multifunctionality.judge.judge`, or one for other tasks with the same arguments, whose result
         has the same ``strict`` and ``recovered``.
     **options
         Of the judge.
@@ -397,7 +446,7 @@ def decoding(first, second, first_fold, second_fold) -> float:
     right = []
     for fold in np.intersect1d(first_fold, second_fold):
         fit = first[first_fold != fold], second[second_fold != fold]
-        direction = separating_direction(*fit)
+        direction = fisher_discriminant(*fit)
         threshold = np.mean([part.mean(axis=0) @ direction for part in fit])
         right.append(np.mean(first[first_fold == fold] @ direction > threshold))
         right.append(np.mean(second[second_fold == fold] @ direction < threshold))
@@ -406,7 +455,7 @@ def decoding(first, second, first_fold, second_fold) -> float:
     return float(np.mean(right))
 
 
-def matched(first, second, count: int) -> tuple[np.ndarray, np.ndarray]:
+def matching_moments(first, second, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Moments of two runs at which their outputs agree.
 
     Parameters

@@ -3,7 +3,7 @@ r"""Reservoir computers: a recurrent network that is not trained, and a readout 
 Two kinds stand behind the same interface as every other network: the continuous-time reservoir
 of the Cork group, and the leaky echo state network. Their recurrent and input weights are drawn
 at random and stay as they are. :func:`fit_readout` finds the output weights by ridge regression
-on the states that data drive the reservoir through (:func:`mflib.closed_loop.drive`).
+on the states that data drive the reservoir through (:func:`mflib.modelling.closed_loop.drive`).
 
 One readout for several tasks is found by *blending*: the reservoir is driven by each task on its
 own, and one regression is done on all states together.
@@ -16,9 +16,15 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from mflib.networks import Network, Recurrent, replace
+from mflib.networks.recurrent import Network, Recurrent, replace
 
-__all__ = ["ContinuousReservoir", "LeakyReservoir", "Reservoir", "fit_readout", "random_weights"]
+__all__ = [
+    "ContinuousReservoir",
+    "LeakyReservoir",
+    "Reservoir",
+    "fit_readout",
+    "random_weights",
+]
 
 
 class Reservoir(Network):
@@ -253,7 +259,7 @@ def fit_readout(
         Not changed. A recurrent network whose weights are left as they were drawn is a reservoir
         too: its features are ``h``.
     states : array_like, shape (tasks, samples, state_dim)
-        From :func:`mflib.closed_loop.drive`, without the first ones, which depend on where the
+        From :func:`mflib.modelling.closed_loop.drive`, without the first ones, which depend on where the
         reservoir began.
     targets : array_like, shape (tasks, samples, outputs)
         For each state the sample that comes next.

@@ -17,9 +17,16 @@ from typing import NamedTuple
 import numpy as np
 from scipy.signal import argrelmax
 
-from mflib.tasks import Circle, cues
+from mflib.multifunctionality.tasks import Circle, cues
 
-__all__ = ["Judgement", "Verdict", "historical", "judge", "judge_states", "strict", "wilson"]
+__all__ = [
+    "Judgement",
+    "Verdict",
+    "historical",
+    "judge",
+    "judge_states",
+    "strict",
+]
 
 PERIODS = 100
 """Length of a free run, in periods of its task."""
@@ -234,7 +241,7 @@ def judge(
     >>> judgement.multifunctional
     False
     """
-    from mflib.closed_loop import warm_up
+    from mflib.modelling.closed_loop import warm_up
 
     _named(tasks)
     cue = np.concatenate([cues(task, cue_length, dt, cues_per_task) for task in tasks])
@@ -261,7 +268,7 @@ def judge_states(
     -------
     Judgement
     """
-    from mflib.closed_loop import free_run
+    from mflib.modelling.closed_loop import free_run
 
     _named(tasks)
     if len(states) % len(tasks) or not len(states):
@@ -289,21 +296,6 @@ def judge_states(
         recovered=verdicts(strict, second),
         historical=verdicts(historical, outputs),
     )
-
-
-def wilson(successes: int, trials: int) -> tuple[float, float]:
-    """The 95 % Wilson score interval of a success rate.
-
-    Examples
-    --------
-    >>> low, high = wilson(16, 16)
-    >>> round(low, 3), high
-    (0.806, 1.0)
-    """
-    from scipy.stats import binomtest
-
-    interval = binomtest(successes, trials).proportion_ci(method="wilson")
-    return float(interval.low), float(interval.high)
 
 
 def _named(tasks: Sequence[Circle]) -> None:

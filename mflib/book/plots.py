@@ -1,0 +1,144 @@
+"""One look for every figure: an attractor keeps its colour and marker throughout the book.
+
+Colours are those of Okabe and Ito, which readers with any kind of colour vision can tell apart;
+a marker repeats what the colour says. Figures are drawn on white; the book turns them over for
+its dark theme. A phone shows the rows of a table as cards.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import textwrap
+
+import matplotlib.pyplot as plt
+import numpy as np
+from IPython.display import Markdown
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from mflib.multifunctionality.tasks import Circle
+
+__all__ = [
+    "ATTRACTORS",
+    "COLOURS",
+    "GREY",
+    "draw_run",
+    "draw_task",
+    "plane",
+    "source",
+    "use_style",
+]
+
+COLOURS = {
+    "blue": "#0072B2",
+    "vermilion": "#D55E00",
+    "green": "#009E73",
+    "pink": "#CC79A7",
+    "orange": "#E69F00",
+    "sky": "#56B4E9",
+    "brown": "#7F3C00",
+    "navy": "#1F1A5A",
+}
+"""The palette by name. Yellow, too faint on white, and black are replaced by two dark shades."""
+GREY = "#6e6e6e"
+ATTRACTORS = {
+    # the two attractors of a system that has two
+    "A": (COLOURS["blue"], "o"),
+    "B": (COLOURS["vermilion"], "^"),
+    # kinds of attractors in one system
+    "rest": (COLOURS["orange"], "o"),
+    "cycle": (COLOURS["green"], "s"),
+    "chaos": (COLOURS["pink"], "*"),
+    # chaotic systems
+    "lorenz": (COLOURS["blue"], "s"),
+    "halvorsen": (COLOURS["green"], "^"),
+    "rossler": (COLOURS["vermilion"], "o"),
+    "chua": (COLOURS["pink"], "D"),
+    "thomas": (COLOURS["orange"], "v"),
+    "sprott_b": (COLOURS["sky"], "P"),
+    "chen": (COLOURS["brown"], "X"),
+    "aizawa": (COLOURS["navy"], "*"),
+    # and orbits on none of them
+    "none": (GREY, "."),
+    "diverged": ("#000000", "x"),
+}
+"""Colour and marker by the attractor's name, or its system's.
+
+No two pairs are the same, and within a group neither two colours nor two markers are.
+"""
+STYLE = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": "#444444",
+    "axes.grid": True,
+    "axes.labelsize": 11,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 11,
+    "figure.constrained_layout.use": True,
+    "figure.dpi": 100,
+    "figure.figsize": (6.4, 3.2),
+    "font.size": 11,
+    "grid.alpha": 0.35,
+    "grid.linewidth": 0.6,
+    "legend.fontsize": 10,
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+    "xtick.labelsize": 10,
+    "ytick.labelsize": 10,
+}
+
+
+def use_style() -> None:
+    """Give every figure of a chapter the book's look, sharp on fine screens.
+
+    Widths and letters are chosen so that a figure can still be read on a phone.
+    """
+    from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+    set_matplotlib_formats("retina")
+    plt.rcParams.update(STYLE)
+
+
+def source(function) -> Markdown:
+    """The library's own code of a function or method, without its docstring."""
+    code = textwrap.dedent(inspect.getsource(function))
+    code = re.sub(r'\n *r?""".*?"""', "", code, count=1, flags=re.DOTALL)
+    return Markdown(f"```python\n{code}```")
+
+
+def plane(axes: Axes, reach: float, title: str = "") -> Axes:
+    """Prepare axes for orbits in the plane: equal scales, ``reach`` to each side."""
+    axes.set(
+        aspect="equal",
+        xlim=(-reach, reach),
+        ylim=(-reach, reach),
+        xlabel="$x$",
+        ylabel="$y$",
+        title=title,
+    )
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+    return axes
+
+
+def draw_task(axes: Axes, task: Circle) -> None:
+    """The orbit a task asks for, as a broad pale line with an arrow for its direction."""
+    colour, _ = ATTRACTORS[task.name]
+    orbit = task.trajectory(200, task.period / 199)
+    axes.plot(*orbit.T, color=colour, linewidth=7, alpha=0.3, solid_capstyle="round")
+    # opposite directions get their arrows at opposite places, or two circles would share one
+    start, end = task.trajectory(2, 0.05, phase=np.pi / 4 if task.omega > 0 else -3 * np.pi / 4)
+    axes.annotate(
+        "",
+        xy=end,
+        xytext=start,
+        arrowprops={"arrowstyle": "-|>", "color": colour, "mutation_scale": 22, "alpha": 0.6},
+    )
+
+
+def draw_run(axes: Axes, outputs: np.ndarray, name: str, *, label: str | None = None) -> None:
+    """A stretch of a free run, with its attractor's marker where it ends."""
+    colour, marker = ATTRACTORS[name]
+    axes.plot(*outputs.T, color=colour, linewidth=1.4)
+    axes.plot(*outputs[-1], marker, color=colour, markersize=8, label=label)

@@ -1,0 +1,1 @@
+"""Part III: flows and maps, their exponents, attractors and basins; no network."""

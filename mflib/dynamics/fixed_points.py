@@ -1,0 +1,104 @@
+"""Where flows and maps stand still, and whether they would return."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from mflib.dynamics._checks import _one_system, _points
+from mflib.dynamics.systems import System
+
+__all__ = [
+    "FixedPoint",
+    "fixed_points",
+]
+
+
+class FixedPoint(NamedTuple):
+    """Where a flow or map stands still.
+
+    Attributes
+    ----------
+    point : numpy.ndarray, shape (dim,)
+    eigenvalues : numpy.ndarray of complex, shape (dim,)
+        Of the Jacobian; real parts (of a map, moduli) fall.
+    kind : str
+        ``"stable"``, ``"unstable"`` or ``"saddle"``, then ``"node"``, or ``"focus"`` if
+        eigenvalues are complex; ``"not hyperbolic"`` if linearisation does not decide.
+    """
+
+    point: np.ndarray
+    eigenvalues: np.ndarray
+    kind: str
+
+    @property
+    def stable(self) -> bool:
+        """Whether all neighbours return."""
+        return self.kind.startswith("stable")
+
+
+def fixed_points(system: System, guesses) -> list[FixedPoint]:
+    """Fixed points of a flow or map that Newton's method reaches from the guesses.
+
+    Parameters
+    ----------
+    system : System
+        Without forcing.
+    guesses : array_like, shape (guesses, dim)
+        A grid, say. There is no promise that all fixed points are found.
+
+    Returns
+    -------
+    list of FixedPoint
+        Each once, sorted by coordinates.
+
+    Examples
+    --------
+    >>> from mflib.systems import system
+    >>> for found in fixed_points(system("lorenz"), [[0, 0, 0], [9, 9, 25], [-9, -9, 25]]):
+    ...     print(found.point.round(3) + 0.0, found.kind)
+    [-8.485 -8.485 27.   ] saddle focus
+    [0. 0. 0.] saddle node
+    [ 8.485  8.485 27.   ] saddle focus
+    """
+    from scipy.optimize import root
+
+    _one_system(system)
+    if system.forcing is not None:
+        raise ValueError(
+            f"system: got {system.name}, which is forced, expected one without forcing"
+        )
+    guesses = _points("guesses", guesses, dim=system.dim)
+    drift = np.eye(system.dim) if system.kind == "map" else np.zeros((system.dim, system.dim))
+    found = []
+    for guess in guesses:
+        solution = root(
+            lambda x: system.rhs(0, x) - drift @ x,
+            guess,
+            jac=lambda x: system.jacobian(0, x) - drift,
+            tol=1e-13,
+        )
+        point = solution.x
+        size = 1 + np.linalg.norm(point)
+        still = np.linalg.norm(system.rhs(0, point) - drift @ point) < 1e-9 * size
+        if still and all(np.linalg.norm(point - other) > 1e-6 * size for other in found):
+            found.append(point)
+    found.sort(key=lambda point: tuple(point.round(6) + 0.0))
+    return [_fixed_point(system, point) for point in found]
+
+
+def _fixed_point(system, point):
+    eigenvalues = np.linalg.eigvals(system.jacobian(0, point)).astype(complex)
+    if system.kind == "map":
+        growth = np.log(np.maximum(np.abs(eigenvalues), 1e-300))
+    else:
+        growth = eigenvalues.real
+    order = np.argsort(-growth, kind="stable")
+    eigenvalues, growth = eigenvalues[order], growth[order]
+    if np.any(np.abs(growth) < 1e-9):
+        kind = "not hyperbolic"
+    else:
+        kind = "stable" if growth[0] < 0 else "unstable" if growth[-1] > 0 else "saddle"
+        kind += " focus" if np.any(np.abs(eigenvalues.imag) > 1e-12) else " node"
+    return FixedPoint(point, eigenvalues, kind)

@@ -1,0 +1,1 @@
+"""Part IV: from a step to a dynamical system: closed loops, exponents, training."""

@@ -1,0 +1,52 @@
+"""Compiled programs, and loops inside them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+import tensorflow as tf
+
+__all__ = [
+    "fori_loop",
+    "jit",
+]
+
+
+def jit(function: Callable, *, whole: bool = True) -> Callable:
+    """Make a function an XLA program, one for each kind, shape and value of its arguments.
+
+    Networks and tensors stay arguments of the program; plain Python values become part of it.
+    If it is not to be compiled as a ``whole``, it becomes a graph of TensorFlow's, in which
+    compiled functions that do not need each other run side by side.
+    """
+    programs = tf.function(function, jit_compile=whole or None, autograph=False)
+
+    @functools.wraps(function)
+    def call(*arguments):
+        # a program asked for by its arguments may be new without a warning of retracing
+        return programs.get_concrete_function(*arguments)(*arguments)
+
+    call.count = programs.experimental_get_tracing_count
+    return call
+
+
+def fori_loop(body: Callable, carry, steps: int, unroll: int = 1):
+    """``carry = body(k, carry)`` for ``k = 0 .. steps - 1``, as one loop of a compiled program.
+
+    With ``unroll`` above 1 that many steps stand in one turn of the loop. XLA fuses within a
+    turn, not across, so the loop of a small network then spends less time copying its state.
+    """
+    turns = steps // unroll * unroll
+
+    def turn(k, carry):
+        for j in range(unroll):
+            carry = body(k + j, carry)
+        return k + unroll, carry
+
+    _, carry = tf.while_loop(
+        lambda k, _: k < turns, turn, (0, carry), maximum_iterations=steps // unroll
+    )
+    for k in range(turns, steps):
+        carry = body(k, carry)
+    return carry

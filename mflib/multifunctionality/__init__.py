@@ -1,0 +1,1 @@
+"""Part V: several attractors in one closed loop."""

@@ -1,0 +1,1 @@
+"""Part II: networks, what one step computes, and how they are exchanged."""

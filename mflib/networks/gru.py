@@ -1,0 +1,92 @@
+"""The gated recurrent unit."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import tensorflow as tf
+
+from mflib.networks.recurrent import Recurrent, replace
+
+__all__ = [
+    "GRU",
+]
+
+
+class GRU(Recurrent):
+    r"""The gated recurrent unit, as in Keras, with a linear readout.
+
+    With the state :math:`s = h` and the input :math:`u`,
+
+    .. math::
+        z &= \sigma(u W_z + b_z + h U_z + \beta_z)  \\
+        r &= \sigma(u W_r + b_r + h U_r + \beta_r)  \\
+        g &= \tanh(u W_g + b_g + r \odot (h U_g + \beta_g)) \\
+        h' &= z \odot h + (1 - z) \odot g, \qquad y = h' V + d .
+
+    This is the layer ``keras.layers.GRU`` with ``reset_after=True``, its default. The paper has
+    no biases and resets :math:`h` before the product, :math:`(r \odot h)\, U_g`. The gates stand
+    in Keras' order *z, r, g* along the last axis.
+
+    Attributes
+    ----------
+    kernel : tf.Tensor, shape (inputs, 3 * units)
+    recurrent_kernel : tf.Tensor, shape (units, 3 * units)
+    bias : tf.Tensor, shape (2, 3 * units)
+        Of the input, :math:`b`, and of what the units said before, :math:`\beta`.
+    readout_kernel : tf.Tensor, shape (units, outputs)
+    readout_bias : tf.Tensor, shape (outputs,)
+
+    References
+    ----------
+    Cho et al. (2014), doi:10.3115/v1/D14-1179.
+
+    Examples
+    --------
+    >>> network = GRU.create(inputs=2, units=8, seed=0)
+    >>> network.step(network.initial_state(batch=3), tf.zeros((3, 2))).shape
+    TensorShape([3, 8])
+    """
+
+    @staticmethod
+    def gates() -> int:
+        """Three for a unit: update gate, reset gate, candidate."""
+        return 3
+
+    @staticmethod
+    def keras_layer() -> type:
+        """``keras.layers.GRU``."""
+        import keras
+
+        return keras.layers.GRU
+
+    @classmethod
+    def bias_shape(cls, units: int) -> tuple[int, ...]:
+        """One row for the input and one for what the units said before."""
+        return (2, cls.gates() * units)
+
+    def cell(self, a: tf.Tensor, c: tf.Tensor) -> tf.Tensor:
+        """The new ``h`` from four weighted sums, the candidate's in two parts, and the old."""
+        a_z, a_r, heard, said = tf.split(a, 4, axis=1)
+        g = tf.tanh(heard + tf.sigmoid(a_r) * said)
+        return g + tf.sigmoid(a_z) * (c - g)
+
+    def _sums(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        # the candidate's sum comes in two parts: what is heard, and what the units said before
+        def heard(w):
+            return tf.concat([w, tf.zeros_like(w[..., : self.units])], axis=-1)
+
+        def said(w):
+            z, r, g = tf.split(w, 3, axis=-1)
+            return tf.concat([z, r, tf.zeros_like(g), g], axis=-1)
+
+        b, beta = tf.unstack(self.bias)
+        return heard(self.kernel), said(self.recurrent_kernel), heard(b) + said(beta)
+
+    def _parts(self, state: tf.Tensor) -> list[tf.Tensor]:
+        return [state, state]
+
+    def in_units(self, location, scale) -> Self:
+        """As :meth:`Recurrent.in_units`; the bias of what the units said before stays."""
+        changed = super().in_units(location, scale)
+        return replace(changed, bias=tf.stack([changed.bias[0], self.bias[1]]))

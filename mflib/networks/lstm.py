@@ -1,0 +1,194 @@
+"""The LSTM, equations (5)-(10) of the thesis."""
+
+from __future__ import annotations
+
+from typing import Optional, Self
+
+import numpy as np
+import tensorflow as tf
+
+from mflib.networks.recurrent import Recurrent, replace
+
+__all__ = [
+    "LSTM",
+    "IncrementLSTM",
+]
+
+
+class LSTM(Recurrent):
+    r"""The LSTM of the thesis, equations (5)-(10), with a linear readout.
+
+    With the state :math:`s = (h, c)` and the input :math:`u`,
+
+    .. math::
+        i &= \sigma(u W_i + h U_i + p_i \odot c + b_i)  &
+        f &= \sigma(u W_f + h U_f + p_f \odot c + b_f)  \\
+        g &= \tanh(u W_g + h U_g + b_g)                 &
+        c' &= f \odot c + i \odot g                     \\
+        o &= \sigma(u W_o + h U_o + p_o \odot c' + b_o) &
+        h' &= o \odot \tanh(c'), \qquad y = h' V + d .
+
+    Without ``peepholes`` (:math:`p = 0`) this is the layer ``keras.layers.LSTM``. Vectors are
+    rows, as in Keras; the gates stand in Keras' order *i, f, g, o* along the last axis.
+
+    Attributes
+    ----------
+    kernel : tf.Tensor, shape (inputs, 4 * units)
+        Input weights, :math:`W_{ix}, W_{fx}, W_{\tilde c x}, W_{ox}` of the thesis.
+    recurrent_kernel : tf.Tensor, shape (units, 4 * units)
+        Recurrent weights :math:`W_{ih}, W_{fh}, W_{\tilde c h}, W_{oh}`.
+    bias : tf.Tensor, shape (4 * units,)
+    readout_kernel : tf.Tensor, shape (units, outputs)
+    readout_bias : tf.Tensor, shape (outputs,)
+    peepholes : tf.Tensor or None, shape (3, units)
+        :math:`P_i, P_f, P_o`; ``None`` for a cell without them.
+
+    Raises
+    ------
+    ValueError
+        If a weight's shape or type does not fit the others.
+
+    References
+    ----------
+    Thesis, equations (5)-(10). Hochreiter and Schmidhuber (1997),
+    doi:10.1162/neco.1997.9.8.1735; Gers, Schmidhuber and Cummins (2000) for the forget gate;
+    Yu et al. (2019), doi:10.1162/neco_a_01199, for this form.
+
+    Examples
+    --------
+    >>> network = LSTM.create(inputs=2, units=8, seed=0)
+    >>> network.step(network.initial_state(batch=3), tf.zeros((3, 2))).shape
+    TensorShape([3, 16])
+    """
+
+    peepholes: Optional[tf.Tensor] = None  # noqa: UP045 (extension types do not read `X | None`)
+
+    @staticmethod
+    def gates() -> int:
+        """Four weighted sums for a unit: input gate, forget gate, candidate, output gate."""
+        return 4
+
+    @staticmethod
+    def keras_layer() -> type:
+        """``keras.layers.LSTM``."""
+        import keras
+
+        return keras.layers.LSTM
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape that each weight must have, by name, in a fixed order."""
+        return super().shapes() | {"peepholes": (3, self.units)}
+
+    @classmethod
+    def create(
+        cls,
+        inputs: int,
+        units: int,
+        outputs: int | None = None,
+        *,
+        peepholes: bool = False,
+        seed: int = 0,
+        dtype: str = "float32",
+    ) -> Self:
+        """A freshly initialised network, the way Keras does it.
+
+        As :meth:`Recurrent.create`, but the forget gate's bias is one. Peepholes start at zero.
+
+        Parameters
+        ----------
+        inputs, units, outputs : int
+            Sizes; ``outputs`` defaults to ``inputs``, as a closed loop needs.
+        peepholes : bool
+        seed : int
+        dtype : {"float32", "float64"}
+        """
+        weights = super().create(inputs, units, outputs, seed=seed, dtype=dtype).weights()
+        weights["bias"] = tf.constant(np.repeat([0, 1, 0, 0], units), dtype)
+        if peepholes:
+            weights["peepholes"] = tf.zeros((3, units), dtype)
+        return cls(**weights)
+
+    @property
+    def state_dim(self) -> int:
+        """Size of the state ``(h, c)``, twice the number of units."""
+        return 2 * self.units
+
+    def __repr__(self) -> str:
+        peepholes = "" if self.peepholes is None else ", peepholes"
+        return super().__repr__().replace(" units", f" units{peepholes}")
+
+    def cell(self, a: tf.Tensor, c: tf.Tensor) -> tf.Tensor:
+        """The new state from the four weighted sums ``a = u W + h U + b`` and the old ``c``."""
+        a_i, a_f, a_g, a_o = tf.split(a, 4, axis=1)
+        if self.peepholes is not None:
+            p_i, p_f, p_o = tf.unstack(self.peepholes)
+            a_i, a_f = a_i + p_i * c, a_f + p_f * c
+        c = tf.sigmoid(a_f) * c + tf.sigmoid(a_i) * tf.tanh(a_g)
+        if self.peepholes is not None:
+            a_o += p_o * c
+        return tf.concat([tf.sigmoid(a_o) * tf.tanh(c), c], axis=1)
+
+    def to_keras(self):
+        """As :meth:`Recurrent.to_keras`.
+
+        Raises
+        ------
+        ValueError
+            If the network has peepholes, which ``keras.layers.LSTM`` does not.
+        """
+        if self.peepholes is not None:
+            raise ValueError("to_keras: got a network with peepholes; Keras' LSTM has none")
+        return super().to_keras()
+
+
+class IncrementLSTM(LSTM):
+    """An LSTM that says by how much its input changes, ``y = u + h' V + d``.
+
+    Where samples lie close together most of the next one is the last one, and an LSTM as in the
+    thesis spends units and precision on repeating it. The last input is part of the state,
+    ``s = (h, c, u)``; in all else this is :class:`LSTM`. As a Keras model it gives the increment.
+
+    Nothing pulls the sum ``u`` back if increments are wrong: unlike that of an LSTM, its closed
+    loop can leave all bounds.
+
+    Examples
+    --------
+    >>> network = IncrementLSTM.create(inputs=2, units=8, seed=0)
+    >>> network.step(network.initial_state(batch=3), tf.zeros((3, 2))).shape
+    TensorShape([3, 18])
+    """
+
+    @property
+    def state_dim(self) -> int:
+        """Size of the state ``(h, c, u)``."""
+        return super().state_dim + self.inputs
+
+    @staticmethod
+    def target(heard, following):
+        """The increment."""
+        return following - heard
+
+    @staticmethod
+    def target_scale(data: tf.Tensor) -> tf.Tensor:
+        """Root mean square increment."""
+        return tf.sqrt(tf.reduce_mean((data[:, 1:] - data[:, :-1]) ** 2))
+
+    def _parts(self, state: tf.Tensor) -> list[tf.Tensor]:
+        return tf.split(state[:, : -self.inputs], 2, axis=1)
+
+    def step(self, state: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
+        """The step of an LSTM; the input is kept."""
+        return tf.concat([super().step(state, u), u], axis=1)
+
+    def readout(self, state: tf.Tensor) -> tf.Tensor:
+        """``y = u + h V + d``."""
+        return state[:, -self.inputs :] + super().readout(state)
+
+    def closed_step(self, state: tf.Tensor) -> tf.Tensor:
+        """``step(state, readout(state))``."""
+        return self.step(state, self.readout(state))
+
+    def in_units(self, location, scale) -> Self:
+        """As :meth:`Recurrent.in_units`; an increment has no location."""
+        changed = super().in_units(location, scale)
+        return replace(changed, readout_bias=self.readout_bias * tf.cast(scale, self.dtype))
