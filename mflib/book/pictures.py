@@ -15,12 +15,6 @@ from PIL import Image
 from mflib.book.plots import ATTRACTORS, GREY, plane
 from mflib.multifunctionality.tasks import Circle
 
-__all__ = [
-    "Movie",
-    "movie",
-    "two_runs_movie",
-]
-
 
 @dataclass(frozen=True)
 class Movie:

@@ -19,17 +19,6 @@ from matplotlib.ticker import MaxNLocator
 
 from mflib.multifunctionality.tasks import Circle
 
-__all__ = [
-    "ATTRACTORS",
-    "COLOURS",
-    "GREY",
-    "draw_run",
-    "draw_task",
-    "plane",
-    "source",
-    "use_style",
-]
-
 COLOURS = {
     "blue": "#0072B2",
     "vermilion": "#D55E00",

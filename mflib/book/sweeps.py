@@ -22,11 +22,6 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-__all__ = [
-    "read",
-    "sweep",
-]
-
 PACKAGES = ("mflib", "tensorflow", "numpy", "scipy")
 """Whose versions a run notes."""
 

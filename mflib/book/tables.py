@@ -6,10 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-__all__ = [
-    "table",
-]
-
 
 @dataclass(frozen=True)
 class Html:

@@ -16,17 +16,6 @@ from mflib.dynamics._checks import _points
 from mflib.dynamics.distances import sliced_quantiles
 from mflib.dynamics.rates import Rate, wilson_interval
 
-__all__ = [
-    "Behaviour",
-    "Census",
-    "FoundAttractor",
-    "Identity",
-    "classify",
-    "find_attractors",
-    "identify",
-    "identify_all",
-]
-
 STILL = 1e-3
 """A trajectory that moves less, relative to its scale, is at a fixed point."""
 CLOSED = 5e-3

@@ -13,13 +13,6 @@ from mflib.dynamics.rates import Rate, wilson_interval
 from mflib.dynamics.systems import System
 from mflib.dynamics.trajectories import ensemble
 
-__all__ = [
-    "Basins",
-    "assign_basins",
-    "basin_fractions",
-    "basins",
-]
-
 
 @dataclass(frozen=True, eq=False)
 class Basins:

@@ -6,10 +6,6 @@ import numpy as np
 
 from mflib.dynamics._checks import _count
 
-__all__ = [
-    "superstable",
-]
-
 
 def superstable(count: int = 11) -> tuple[np.ndarray, np.ndarray]:
     r"""Superstable parameters of the logistic map, and estimates of Feigenbaum's number.

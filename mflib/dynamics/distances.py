@@ -19,21 +19,6 @@ import numpy as np
 
 from mflib.dynamics._checks import _count, _finite, _points, _range, _varies
 
-__all__ = [
-    "Floor",
-    "hausdorff",
-    "nrmse",
-    "peaks",
-    "return_map",
-    "return_map_distance",
-    "sampling_floor",
-    "sliced_quantiles",
-    "sliced_wasserstein",
-    "spectral_distance",
-    "state_space_divergence",
-    "valid_prediction_time",
-]
-
 EPSILON = 0.4
 """A forecast is valid while its normalised error is no larger."""
 CELLS = 10_000_000

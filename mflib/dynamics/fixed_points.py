@@ -9,11 +9,6 @@ import numpy as np
 from mflib.dynamics._checks import _one_system, _points
 from mflib.dynamics.systems import System
 
-__all__ = [
-    "FixedPoint",
-    "fixed_points",
-]
-
 
 class FixedPoint(NamedTuple):
     """Where a flow or map stands still.

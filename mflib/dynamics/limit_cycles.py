@@ -10,11 +10,6 @@ from mflib.dynamics._checks import _one_system
 from mflib.dynamics.systems import System
 from mflib.dynamics.trajectories import trajectory
 
-__all__ = [
-    "LimitCycle",
-    "find_limit_cycle",
-]
-
 
 class LimitCycle(NamedTuple):
     """A periodic orbit.

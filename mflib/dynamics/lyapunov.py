@@ -22,14 +22,6 @@ from mflib.dynamics._checks import _count, _initial, _step
 from mflib.dynamics.systems import System
 from mflib.dynamics.trajectories import trajectory
 
-__all__ = [
-    "Spectrum",
-    "benettin_spectrum",
-    "kaplan_yorke",
-    "rosenstein_exponent",
-    "spectrum",
-]
-
 BLOCKS = 40
 """At least so many blocks are drawn from in a bootstrap."""
 SPREAD = 1e-4

@@ -4,11 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = [
-    "Rate",
-    "wilson_interval",
-]
-
 
 class Rate(NamedTuple):
     """A share of initial conditions, with its 95 % Wilson interval."""

@@ -26,13 +26,6 @@ import numpy as np
 
 from mflib.dynamics._checks import _components
 
-__all__ = [
-    "System",
-    "names",
-    "reference_values",
-    "system",
-]
-
 
 @dataclass(frozen=True, eq=False)
 class System:

@@ -11,13 +11,6 @@ import numpy as np
 from mflib.dynamics._checks import _count, _initial, _one_system, _step
 from mflib.dynamics.systems import System
 
-__all__ = [
-    "Ensemble",
-    "ensemble",
-    "standardisation",
-    "trajectory",
-]
-
 ESCAPE = 1e6
 """A coordinate beyond this has escaped: no attractor here reaches 200."""
 CHUNK = 4096

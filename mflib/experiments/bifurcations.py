@@ -25,22 +25,6 @@ from mflib.multifunctionality.judge import judge
 from mflib.multifunctionality.tasks import cues, seeing_double
 from mflib.networks.lstm import LSTM
 
-__all__ = [
-    "BIFURCATIONS",
-    "LESSON_STEPS",
-    "PARAMETER_SWEEPS",
-    "SHARES",
-    "Bifurcation",
-    "after_loss",
-    "bifurcation",
-    "bisect_loss",
-    "bistable_region",
-    "cued_states",
-    "half_turn_directions",
-    "loss_index",
-    "there_and_back",
-]
-
 PARAMETER_SWEEPS = {
     "gain up": (scale_recurrence, np.linspace(1, 2, 51)),
     "gain down": (scale_recurrence, np.linspace(1, 0.6, 41)),

@@ -29,27 +29,6 @@ from mflib.multifunctionality.tasks import Lissajous, interleaved_orbits
 from mflib.networks.lstm import LSTM
 from mflib.networks.recurrent import Network
 
-__all__ = [
-    "CHAOS",
-    "CUES",
-    "CURVES",
-    "FIGURES",
-    "LARGE",
-    "WATCHED",
-    "Curves",
-    "attractors",
-    "both",
-    "chaos",
-    "curves",
-    "headline",
-    "horizons",
-    "large",
-    "remaining",
-    "right",
-    "survival",
-    "whole",
-]
-
 FORECASTS = 50
 """Of each world."""
 CUES = 25

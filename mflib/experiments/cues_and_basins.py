@@ -16,24 +16,6 @@ from mflib.multifunctionality.judge import judge, strict
 from mflib.multifunctionality.tasks import Circle, cues, seeing_double
 from mflib.networks.lstm import LSTM
 
-__all__ = [
-    "CUES_AND_BASINS",
-    "LENGTHS",
-    "MIXTURES",
-    "NOISES",
-    "NOISE_LEVELS",
-    "STARTS",
-    "CuesAndBasins",
-    "cues_and_basins",
-    "mixtures",
-    "named_attractors",
-    "noisy_cues",
-    "random_states",
-    "states_after_cues",
-    "states_after_cues_ending",
-    "untrained_cues",
-]
-
 LENGTHS = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 21, 34, TURN)
 """Samples in a cue; the longest is one turn."""
 NOISES = (0.0, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0)

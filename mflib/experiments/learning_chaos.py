@@ -13,13 +13,6 @@ from mflib.modelling.refinement import RefinementConfig, train_and_refine
 from mflib.modelling.training import TrainingConfig
 from mflib.networks.lstm import IncrementLSTM
 
-__all__ = [
-    "ADAM_STAGE",
-    "LBFGS_STAGE",
-    "MODELS",
-    "Model",
-]
-
 ADAM_STAGE = TrainingConfig(
     steps=4000, batch=32, window=60, burn_in=10, learning_rate=1e-2, noise=(3e-3, 1e-6)
 )

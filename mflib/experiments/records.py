@@ -10,12 +10,6 @@ from pathlib import Path
 from mflib.networks.files import load, save
 from mflib.networks.recurrent import Recurrent
 
-__all__ = [
-    "DATA",
-    "NETWORKS",
-    "load_or_train",
-]
-
 DATA = Path(__file__).resolve().parents[2] / "data"
 """Where tables of sweeps are kept."""
 NETWORKS = DATA / "recorded_networks"

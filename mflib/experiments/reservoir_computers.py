@@ -13,13 +13,6 @@ from mflib.multifunctionality.tasks import seeing_double
 from mflib.networks.recurrent import replace
 from mflib.networks.reservoirs import ContinuousReservoir, fit_readout, random_weights
 
-__all__ = [
-    "RESERVOIRS",
-    "ReservoirSeeingDouble",
-    "reservoir_seeing_double",
-    "steps_in",
-]
-
 LISTEN, TRAIN, PREDICT = 6, 15, 15
 """Periods, as published."""
 FINE = 0.01

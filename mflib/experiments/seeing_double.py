@@ -27,17 +27,6 @@ from mflib.networks.reservoirs import (
     random_weights,
 )
 
-__all__ = [
-    "BRIEF_TRAINING",
-    "LEARNERS",
-    "RANDOM",
-    "SEEING_DOUBLE",
-    "SEEING_DOUBLE_TRAINING",
-    "SeeingDouble",
-    "sees_double",
-    "training_orbits",
-]
-
 SEEING_DOUBLE_TRAINING = TrainingConfig(steps=4000, batch=16)
 """How networks learn to see double, chosen on seeds 100 to 123 where circles touch."""
 BRIEF_TRAINING = TrainingConfig(

@@ -25,12 +25,6 @@ from mflib.multifunctionality.judge import judge
 from mflib.multifunctionality.tasks import cues, seeing_double
 from mflib.networks.lstm import LSTM
 
-__all__ = [
-    "SHARED_UNITS",
-    "SharedUnits",
-    "shared_units",
-]
-
 
 @dataclass(frozen=True)
 class SharedUnits:

@@ -27,15 +27,6 @@ from mflib.modelling.training import STEPS_PER_CALL, TrainingConfig, train
 from mflib.networks.lstm import LSTM, IncrementLSTM
 from mflib.networks.recurrent import cast
 
-__all__ = [
-    "TRAININGS",
-    "Lorenz",
-    "LorenzTraining",
-    "lorenz",
-    "lorenz_judged",
-    "lorenz_training",
-]
-
 DT = 0.01
 """Time between samples, as published."""
 CUE, AHEAD, LONG = 200, 2000, 20_000

@@ -14,15 +14,6 @@ from mflib.multifunctionality.identity import ask_for_attractors
 from mflib.multifunctionality.tasks import Attractor, interleaved_orbits
 from mflib.networks.lstm import LSTM
 
-__all__ = [
-    "EIGHT",
-    "PAIRS",
-    "TWO_WORLDS",
-    "WORLDS",
-    "Worlds",
-    "worlds",
-]
-
 EIGHT = (
     Attractor("lorenz", dt=0.02),
     Attractor("halvorsen", dt=0.02),

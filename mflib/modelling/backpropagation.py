@@ -40,10 +40,6 @@ from mflib.modelling.jit import fori_loop, jit
 from mflib.networks.lstm import LSTM, IncrementLSTM
 from mflib.networks.recurrent import Recurrent, replace
 
-__all__ = [
-    "backpropagate",
-]
-
 RIDGE = 1e-12
 
 

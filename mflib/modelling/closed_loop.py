@@ -17,16 +17,6 @@ import tensorflow as tf
 from mflib.modelling.jit import fori_loop, jit
 from mflib.networks.recurrent import Network
 
-__all__ = [
-    "FreeRun",
-    "TangentRun",
-    "drive",
-    "free_run",
-    "jacobian",
-    "propagate_tangents",
-    "warm_up",
-]
-
 ZERO = tf.UnconnectedGradients.ZERO
 UNROLL = 8
 BLOCK = 16

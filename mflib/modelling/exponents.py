@@ -7,10 +7,6 @@ import numpy as np
 from mflib.dynamics._checks import _count
 from mflib.dynamics.lyapunov import Spectrum, _averaged, _frame, _how_many, _unbounded
 
-__all__ = [
-    "network_spectrum",
-]
-
 MATRICES = 2**18
 """Numbers in a batch of Jacobians, so few that they stay in the cache."""
 

@@ -6,14 +6,6 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-__all__ = [
-    "FreeRunning",
-    "InputMixing",
-    "ScheduledSampling",
-    "SparseTeacherForcing",
-    "TeacherForcing",
-]
-
 
 @dataclass(frozen=True)
 class TeacherForcing:

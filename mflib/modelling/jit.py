@@ -7,11 +7,6 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-__all__ = [
-    "fori_loop",
-    "jit",
-]
-
 
 def jit(function: Callable, *, whole: bool = True) -> Callable:
     """Make a function an XLA program, one for each kind, shape and value of its arguments.

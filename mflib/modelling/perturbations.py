@@ -19,18 +19,6 @@ from mflib.modelling.closed_loop import free_run
 from mflib.networks.lstm import LSTM
 from mflib.networks.recurrent import Network, Recurrent, replace
 
-__all__ = [
-    "Branch",
-    "Rotation",
-    "interpolate_weights",
-    "residence_time",
-    "rotation",
-    "run_with_kicks",
-    "scale_recurrence",
-    "shift_forget_bias",
-    "sweep_parameter",
-]
-
 
 class Branch(NamedTuple):
     """What a closed loop did while its parameter was moved.

@@ -21,12 +21,6 @@ from mflib.modelling.training import Trained, TrainingConfig, _standardised, tra
 from mflib.networks.lstm import LSTM
 from mflib.networks.recurrent import cast, replace
 
-__all__ = [
-    "RefinementConfig",
-    "refine",
-    "train_and_refine",
-]
-
 
 @dataclass(frozen=True)
 class RefinementConfig:

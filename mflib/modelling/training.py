@@ -25,15 +25,6 @@ from mflib.modelling.jit import fori_loop, jit
 from mflib.networks.lstm import IncrementLSTM
 from mflib.networks.recurrent import Recurrent, replace
 
-__all__ = [
-    "Trained",
-    "TrainingConfig",
-    "adam",
-    "clip_gradient",
-    "train",
-    "train_many",
-]
-
 STEPS_PER_CALL = 100
 WIDE = 64
 """Units from which on two programs side by side are faster than one, half of the windows each."""

@@ -23,23 +23,6 @@ from mflib.multifunctionality.judge import strict
 from mflib.networks.lstm import LSTM
 from mflib.networks.recurrent import Network, Recurrent
 
-__all__ = [
-    "Activity",
-    "Lesioned",
-    "activity",
-    "decoding",
-    "fisher_discriminant",
-    "lesions",
-    "matching_moments",
-    "on_attractors",
-    "overlap",
-    "selectivity",
-    "shared",
-    "signals",
-    "task_reached",
-    "transplant",
-]
-
 SHRINKAGE = 1e-6
 
 

@@ -11,14 +11,6 @@ from mflib.dynamics.attractors import identify_all
 from mflib.modelling.closed_loop import free_run, warm_up
 from mflib.networks.recurrent import Network
 
-__all__ = [
-    "PERIOD",
-    "ask_for_attractors",
-    "final_attractors",
-    "late_run",
-    "name_attractors",
-]
-
 PERIOD = 40
 """Samples in a turn, about, of every world."""
 TURNS, LOOKED_AT = 400, 100

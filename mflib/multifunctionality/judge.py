@@ -19,15 +19,6 @@ from scipy.signal import argrelmax
 
 from mflib.multifunctionality.tasks import Circle, cues
 
-__all__ = [
-    "Judgement",
-    "Verdict",
-    "historical",
-    "judge",
-    "judge_states",
-    "strict",
-]
-
 PERIODS = 100
 """Length of a free run, in periods of its task."""
 WINDOW = 20

@@ -17,15 +17,6 @@ import numpy as np
 from mflib.dynamics.systems import System, system
 from mflib.dynamics.trajectories import ensemble
 
-__all__ = [
-    "Attractor",
-    "Circle",
-    "Lissajous",
-    "cues",
-    "interleaved_orbits",
-    "seeing_double",
-]
-
 ORIGIN = (0.0, 0.0)
 SEGMENTS, SEGMENT = 20, 1000
 """Of what a network learns an attractor from: orbits, and samples in each."""

@@ -6,10 +6,6 @@ import tensorflow as tf
 
 from mflib.networks.recurrent import Recurrent
 
-__all__ = [
-    "Elman",
-]
-
 
 class Elman(Recurrent):
     r"""Elman's network, equations (3)-(4) of the thesis, with the biases of Keras.

@@ -16,11 +16,6 @@ from mflib.networks.gru import GRU
 from mflib.networks.lstm import LSTM, IncrementLSTM
 from mflib.networks.recurrent import Recurrent
 
-__all__ = [
-    "load",
-    "save",
-]
-
 FORMAT = "mflib network 1"
 KINDS = {kind.__name__: kind for kind in (Elman, GRU, LSTM, IncrementLSTM)}
 

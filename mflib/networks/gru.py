@@ -8,10 +8,6 @@ import tensorflow as tf
 
 from mflib.networks.recurrent import Recurrent, replace
 
-__all__ = [
-    "GRU",
-]
-
 
 class GRU(Recurrent):
     r"""The gated recurrent unit, as in Keras, with a linear readout.

@@ -9,11 +9,6 @@ import tensorflow as tf
 
 from mflib.networks.recurrent import Recurrent, replace
 
-__all__ = [
-    "LSTM",
-    "IncrementLSTM",
-]
-
 
 class LSTM(Recurrent):
     r"""The LSTM of the thesis, equations (5)-(10), with a linear readout.

@@ -14,14 +14,6 @@ from typing import Self, get_type_hints
 import numpy as np
 import tensorflow as tf
 
-__all__ = [
-    "Memoryless",
-    "Network",
-    "Recurrent",
-    "cast",
-    "replace",
-]
-
 
 class Network(tf.experimental.ExtensionType):
     """What every network offers: its sizes, ``inputs``, ``outputs`` and ``state_dim``, its

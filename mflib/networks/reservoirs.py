@@ -18,14 +18,6 @@ import tensorflow as tf
 
 from mflib.networks.recurrent import Network, Recurrent, replace
 
-__all__ = [
-    "ContinuousReservoir",
-    "LeakyReservoir",
-    "Reservoir",
-    "fit_readout",
-    "random_weights",
-]
-
 
 class Reservoir(Network):
     r"""What the two kinds share: random weights, and a readout :math:`y = q(r)\, V + d`.

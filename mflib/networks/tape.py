@@ -17,15 +17,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = [
-    "Node",
-    "Tape",
-    "sigmoid",
-    "square",
-    "tanh",
-    "total",
-]
-
 
 class Tape:
     """The record of a computation: its nodes, in the order in which they came about.

@@ -25,11 +25,6 @@ from scipy.optimize import isotonic_regression
 from mflib.book.plots import COLOURS
 from mflib.networks.tape import Node, Tape
 
-__all__ = [
-    "Picture",
-    "draw",
-]
-
 FORWARD, BACKWARD, ROAD = (COLOURS[name] for name in ("blue", "vermilion", "green"))
 INK, LOOP = "#333333", "#AA3377"
 TINTS = ("#DFF2EB", "#F9EAF3", "#FCF7D9", "#E8E8FA", "#EEEEEE")
