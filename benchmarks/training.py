@@ -11,6 +11,7 @@ import torch
 from benchmarks.timing import Comparison
 from mflib.modelling.training import TrainingConfig, train
 from mflib.multifunctionality.tasks import seeing_double
+from mflib.networks.keras import to_keras
 from mflib.networks.lstm import LSTM
 
 STEPS = 100
@@ -51,7 +52,7 @@ def keras_fit(network: LSTM, data, protocol: TrainingConfig, *, jit_compile: boo
     """``model.fit`` for one epoch over windows drawn beforehand; the noise is a layer."""
     inputs, targets = windows(data, protocol, np.random.default_rng(0))
     weight = np.broadcast_to(np.arange(protocol.window) >= protocol.burn_in, inputs.shape[:2])
-    plain = network.to_keras()
+    plain = to_keras(network)
     model = keras.Sequential([plain.inputs[0], keras.layers.GaussianNoise(0.03), *plain.layers])
     schedule = keras.optimizers.schedules.CosineDecay(protocol.learning_rate, STEPS)
     optimizer = keras.optimizers.Adam(schedule, global_clipnorm=protocol.clip)

@@ -1,4 +1,4 @@
-"""The cells against Keras, against a NumPy transcription of the thesis, and its file format."""
+"""The cells against Keras and against a NumPy transcription of the thesis."""
 
 import keras
 import numpy as np
@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from mflib.modelling.closed_loop import free_run, warm_up
 from mflib.networks.elman import Elman
-from mflib.networks.files import load, save
 from mflib.networks.gru import GRU
+from mflib.networks.keras import to_keras
 from mflib.networks.lstm import LSTM, IncrementLSTM
 from mflib.networks.recurrent import Memoryless, cast
 from mflib.networks.reservoirs import ContinuousReservoir, random_weights
@@ -150,10 +150,10 @@ def test_is_the_keras_layer(create, dtype, tolerance):
     network = randomised(create(dtype), 1)
     weights = network.weights()
     without_peepholes = {name: w for name, w in weights.items() if name != "peepholes"}
-    model = type(network)(**without_peepholes).to_keras()
+    model = to_keras(type(network)(**without_peepholes))
     if "peepholes" in weights:
         weights["peepholes"] = tf.zeros((3, 7), dtype)
-    layer, dense = model.layers
+    _, layer, dense = model.layers
     layer.return_state = True
     data = tf.constant(np.random.default_rng(2).normal(size=(4, 15, 3)), dtype)
     target = tf.constant(np.random.default_rng(3).normal(size=(4, 15, 2)), dtype)
@@ -191,89 +191,6 @@ def test_initial_weights_follow_keras():
     np.testing.assert_array_equal(network.bias, keras_bias)
 
 
-@settings(max_examples=10, deadline=None)
-@given(
-    kind=st.sampled_from([Elman, GRU, LSTM]),
-    sizes=st.tuples(st.integers(1, 4), st.integers(1, 8), st.integers(1, 4)),
-    dtype=st.sampled_from(["float32", "float64"]),
-    seed=st.integers(0, 10**6),
-)
-def test_keras_round_trip_is_exact(kind, sizes, dtype, seed):
-    network = randomised(kind.create(*sizes, dtype=dtype), seed)
-    back = kind.from_keras(network.to_keras())
-    assert (type(back), back.dtype) == (kind, network.dtype)
-    for name, weight in network.weights().items():
-        np.testing.assert_array_equal(weight, back.weights()[name], err_msg=name)
-
-
-def test_from_keras_takes_a_trained_model_as_people_build_it():
-    model = keras.Sequential(
-        [keras.Input((20, 3)), keras.layers.LSTM(5, dropout=0.1), keras.layers.Dense(3)]
-    )
-    data = np.random.default_rng(0).normal(size=(2, 20, 3)).astype("float32")
-    network = LSTM.from_keras(model)
-    np.testing.assert_allclose(
-        network.readout(warm_up(network, data)), model.predict(data, verbose=0), atol=1e-6
-    )
-
-
-@pytest.mark.parametrize(
-    ("layers", "message"),
-    [
-        ([keras.layers.SimpleRNN(4), keras.layers.Dense(2)], "expected one LSTM"),
-        ([keras.layers.GRU(4), keras.layers.Dense(2)], "expected one LSTM"),
-        ([keras.layers.LSTM(4)], "expected one LSTM"),
-        ([keras.layers.LSTM(4, activation="relu"), keras.layers.Dense(2)], "activation is"),
-        ([keras.layers.LSTM(4, go_backwards=True), keras.layers.Dense(2)], "go_backwards is"),
-        ([keras.layers.LSTM(4), keras.layers.Dense(2, "tanh")], "Dense activation is"),
-    ],
-)
-def test_from_keras_refuses_what_it_cannot_represent(layers, message):
-    with pytest.raises(ValueError, match=message):
-        LSTM.from_keras(keras.Sequential([keras.Input((None, 2)), *layers]))
-
-
-@pytest.mark.parametrize(
-    ("layer", "message"),
-    [
-        (keras.layers.LSTM(4), "expected one SimpleRNN"),
-        (keras.layers.SimpleRNN(4, activation="relu"), "activation is"),
-        (keras.layers.SimpleRNN(4, go_backwards=True), "go_backwards is"),
-    ],
-)
-def test_elman_refuses_what_it_cannot_represent(layer, message):
-    with pytest.raises(ValueError, match=message):
-        Elman.from_keras(keras.Sequential([keras.Input((3, 2)), layer, keras.layers.Dense(2)]))
-
-
-@pytest.mark.parametrize(
-    ("layer", "message"),
-    [
-        (keras.layers.LSTM(4), "expected one GRU"),
-        (keras.layers.GRU(4, reset_after=False), "reset_after is False"),
-        (keras.layers.GRU(4, recurrent_activation="tanh"), "recurrent_activation is"),
-    ],
-)
-def test_gru_refuses_what_it_cannot_represent(layer, message):
-    with pytest.raises(ValueError, match=message):
-        GRU.from_keras(keras.Sequential([keras.Input((3, 2)), layer, keras.layers.Dense(2)]))
-
-
-@pytest.mark.parametrize("kind", [Elman, GRU, LSTM])
-def test_without_biases_is_keras_without_biases(kind):
-    model = keras.Sequential(
-        [
-            keras.Input((None, 2), dtype="float64"),
-            kind.keras_layer()(5, use_bias=False, dtype="float64"),
-            keras.layers.Dense(3, use_bias=False, dtype="float64"),
-        ]
-    )
-    network = kind.from_keras(model)
-    assert not np.any(network.bias) and not np.any(network.readout_bias)
-    data = np.random.default_rng(0).normal(size=(1, 9, 2))
-    np.testing.assert_allclose(driven(network, data[0])[0][-1], model(data)[0], atol=1e-12)
-
-
 @pytest.mark.parametrize("kind", [Elman, GRU])
 def test_starts_as_keras_does(kind):
     network = kind.create(3, 6, seed=4, dtype="float64")
@@ -282,11 +199,6 @@ def test_starts_as_keras_does(kind):
     assert not np.any(network.bias)
     assert np.abs(network.kernel).max() <= np.sqrt(6 / (3 + kind.gates() * 6))
     assert (network.state_dim, network.units) == (6, 6)
-
-
-def test_to_keras_refuses_peepholes():
-    with pytest.raises(ValueError, match="peepholes"):
-        LSTM.create(2, 3, peepholes=True).to_keras()
 
 
 @pytest.mark.parametrize(
@@ -360,67 +272,6 @@ def test_gru_weights_must_fit():
 def test_sizes_must_be_positive(kind):
     with pytest.raises(ValueError, match="units: got 0"):
         kind.create(2, 0)
-
-
-class TestFiles:
-    """Networks on disk: exact, without pickle, and checked."""
-
-    @pytest.mark.parametrize("create", NETWORKS.values(), ids=NETWORKS)
-    @pytest.mark.parametrize("dtype", ["float32", "float64"])
-    def test_round_trip_is_exact(self, tmp_path, create, dtype):
-        network = randomised(create(dtype), 9)
-        save(tmp_path / "n.npz", network, seed=9, task="seeing double")
-        back, about = load(tmp_path / "n.npz")
-        assert about == {"seed": 9, "task": "seeing double"}
-        assert type(back) is type(network)
-        assert back.weights().keys() == network.weights().keys()
-        for name, weight in network.weights().items():
-            np.testing.assert_array_equal(weight, back.weights()[name])
-        assert [path.name for path in tmp_path.iterdir()] == ["n.npz"]
-
-    def test_every_damaged_byte_is_noticed(self, tmp_path):
-        path = tmp_path / "n.npz"
-        save(path, LSTM.create(1, 2))
-        network, content = load(path)[0], path.read_bytes()
-        for position in range(0, len(content), 7):
-            damaged = bytearray(content)
-            damaged[position] ^= 0xFF
-            path.write_bytes(damaged)
-            try:
-                back, _ = load(path)
-            except ValueError as error:
-                assert "path" in str(error)
-            else:  # a byte that carries nothing, such as a time stamp
-                for name, weight in network.weights().items():
-                    np.testing.assert_array_equal(weight, back.weights()[name])
-
-    @pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04" + bytes(50)])
-    def test_foreign_bytes(self, tmp_path, content):
-        (tmp_path / "n.npz").write_bytes(content)
-        with pytest.raises(ValueError, match=r"not a network file|damaged"):
-            load(tmp_path / "n.npz")
-
-    def test_foreign_archive(self, tmp_path):
-        np.savez(tmp_path / "n.npz", weights=np.zeros(3))
-        with pytest.raises(ValueError, match="not a network file"):
-            load(tmp_path / "n.npz")
-
-    def test_unknown_kind(self, tmp_path):
-        class Other(Elman):
-            """A kind of network that mflib does not know."""
-
-        save(tmp_path / "n.npz", Other.create(1, 2))
-        with pytest.raises(ValueError, match="not a network file"):
-            load(tmp_path / "n.npz")
-
-    def test_pickles_are_not_read(self, tmp_path):
-        np.savez(tmp_path / "n.npz", header=np.array([{"a": 1}], dtype=object))
-        with pytest.raises(ValueError, match="not a network file"):
-            load(tmp_path / "n.npz")
-
-    def test_missing_file(self, tmp_path):
-        with pytest.raises(FileNotFoundError):
-            load(tmp_path / "nothing.npz")
 
 
 @pytest.mark.parametrize("peepholes", [False, True])

@@ -36,13 +36,6 @@ class Elman(Recurrent):
         """One weighted sum for a unit."""
         return 1
 
-    @staticmethod
-    def keras_layer() -> type:
-        """``keras.layers.SimpleRNN``."""
-        import keras
-
-        return keras.layers.SimpleRNN
-
     def cell(self, a: tf.Tensor, c: tf.Tensor) -> tf.Tensor:
         """``tanh`` of the weighted sum ``a``; the state holds nothing besides ``h``."""
         return tf.tanh(a)

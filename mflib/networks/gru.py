@@ -49,13 +49,6 @@ class GRU(Recurrent):
         """Three for a unit: update gate, reset gate, candidate."""
         return 3
 
-    @staticmethod
-    def keras_layer() -> type:
-        """``keras.layers.GRU``."""
-        import keras
-
-        return keras.layers.GRU
-
     @classmethod
     def bias_shape(cls, units: int) -> tuple[int, ...]:
         """One row for the input and one for what the units said before."""

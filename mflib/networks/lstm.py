@@ -63,13 +63,6 @@ class LSTM(Recurrent):
         """Four weighted sums for a unit: input gate, forget gate, candidate, output gate."""
         return 4
 
-    @staticmethod
-    def keras_layer() -> type:
-        """``keras.layers.LSTM``."""
-        import keras
-
-        return keras.layers.LSTM
-
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape that each weight must have, by name, in a fixed order."""
         return super().shapes() | {"peepholes": (3, self.units)}
@@ -123,25 +116,13 @@ class LSTM(Recurrent):
             a_o += p_o * c
         return tf.concat([tf.sigmoid(a_o) * tf.tanh(c), c], axis=1)
 
-    def to_keras(self):
-        """As :meth:`Recurrent.to_keras`.
-
-        Raises
-        ------
-        ValueError
-            If the network has peepholes, which ``keras.layers.LSTM`` does not.
-        """
-        if self.peepholes is not None:
-            raise ValueError("to_keras: got a network with peepholes; Keras' LSTM has none")
-        return super().to_keras()
-
 
 class IncrementLSTM(LSTM):
     """An LSTM that says by how much its input changes, ``y = u + h' V + d``.
 
     Where samples lie close together most of the next one is the last one, and an LSTM as in the
     thesis spends units and precision on repeating it. The last input is part of the state,
-    ``s = (h, c, u)``; in all else this is :class:`LSTM`. As a Keras model it gives the increment.
+    ``s = (h, c, u)``; in all else this is :class:`LSTM`.
 
     Nothing pulls the sum ``u`` back if increments are wrong: unlike that of an LSTM, its closed
     loop can leave all bounds.

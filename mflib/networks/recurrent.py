@@ -75,11 +75,6 @@ class Recurrent(Network):
         """How many weighted sums a unit has."""
         raise NotImplementedError
 
-    @staticmethod
-    def keras_layer() -> type:
-        """The layer of Keras with the same equations."""
-        raise NotImplementedError
-
     def cell(self, a: tf.Tensor, c: tf.Tensor) -> tf.Tensor:
         """The new state from the weighted sums ``a`` and what of the old one it needs besides."""
         raise NotImplementedError
@@ -269,70 +264,6 @@ class Recurrent(Network):
             "readout_bias": self.readout_bias * scale + location,
         }
         return replace(self, **changed)
-
-    @classmethod
-    def from_keras(cls, model) -> Self:
-        """Take over a trained Keras model: one layer of this kind and one linear Dense layer.
-
-        Parameters
-        ----------
-        model : keras.Model
-            For instance ``keras.Sequential([keras.layers.LSTM(32), keras.layers.Dense(3)])``,
-            built or trained.
-
-        Raises
-        ------
-        ValueError
-            If the layers are others, or use an option under which they do not follow the
-            equations of this class.
-        """
-        import keras
-
-        expected = [cls.keras_layer(), keras.layers.Dense]
-        layers = [x for x in model.layers if not isinstance(x, keras.layers.InputLayer)]
-        kinds = [type(layer) for layer in layers]
-        if kinds != expected:
-            raise ValueError(
-                f"model: got layers {[k.__name__ for k in kinds]}, expected one "
-                f"{expected[0].__name__}, one Dense"
-            )
-        layer, dense = layers
-        sigmoid = keras.activations.sigmoid  # of gates; a layer without gates has no such option
-        options = {
-            "activation": (layer.activation, keras.activations.tanh),
-            "recurrent_activation": (getattr(layer, "recurrent_activation", sigmoid), sigmoid),
-            "reset_after": (getattr(layer, "reset_after", True), True),  # of the GRU alone
-            "go_backwards": (layer.go_backwards, False),
-            "Dense activation": (dense.activation, keras.activations.linear),
-        }
-        for name, (got, wanted) in options.items():
-            if got != wanted:
-                raise ValueError(f"model: {name} is {got}, expected {wanted}")
-        if not (layer.built and dense.built):
-            raise ValueError("model: got layers without weights, expected a built model")
-
-        kernel, recurrent_kernel, *bias = layer.get_weights()
-        readout_kernel, *readout_bias = dense.get_weights()
-        return cls(
-            kernel=tf.constant(kernel),
-            recurrent_kernel=tf.constant(recurrent_kernel),
-            bias=tf.constant(
-                bias[0] if bias else np.zeros(cls.bias_shape(layer.units)), kernel.dtype
-            ),
-            readout_kernel=tf.constant(readout_kernel),
-            readout_bias=tf.constant(readout_bias[0] if readout_bias else readout_kernel[0] * 0),
-        )
-
-    def to_keras(self):
-        """The same as a Keras model: ``(batch, time, inputs) -> (batch, time, outputs)``."""
-        import keras
-
-        dtype = self.dtype.name
-        layer = self.keras_layer()(self.units, return_sequences=True, dtype=dtype)
-        dense = keras.layers.Dense(self.outputs, dtype=dtype)
-        model = keras.Sequential([keras.Input((None, self.inputs), dtype=dtype), layer, dense])
-        model.set_weights([weight.numpy() for weight in self.weights().values()])
-        return model
 
 
 class Memoryless(Network):
