@@ -200,7 +200,7 @@ def test_nested_cycles_part_at_two_exactly():
     grid = np.linspace(-2.8, 2.8, 60)
     found = basins(system("nested_cycles"), NESTED, grid, grid, time=20)
     np.testing.assert_array_equal(found.labels, np.hypot(*np.meshgrid(grid, grid)) > 2)
-    assert sum(share.share for share in found.fractions.values()) == 1
+    assert sum(share.rate for share in found.fractions.values()) == 1
 
 
 @settings(max_examples=10, deadline=None)
@@ -227,7 +227,7 @@ def test_basins_of_200_by_200_in_seconds():
     found = basins(system("double_well"), WELLS, x, v, time=50)
     assert time.perf_counter() - begin < 15  # some 1.2 s on an idle core
     np.testing.assert_array_equal(found.labels, 1 - found.labels[::-1, ::-1])
-    assert found.fractions["left"].share == 0.5
+    assert found.fractions["left"].rate == 0.5
 
 
 def test_forced_duffing_once_a_period():
@@ -235,12 +235,12 @@ def test_forced_duffing_once_a_period():
     points = {"left": [[-0.7791, 0.0274]], "right": [[1.2101, 0.0553]]}
     dt = s.forcing / 50
     found = basin_fractions(s, points, [-2, -2], [2, 2], count=1000, time=600, dt=dt)
-    assert found["left"].share == pytest.approx(0.5, abs=0.06)
-    assert found["right"].share == pytest.approx(0.5, abs=0.06)
+    assert found["left"].rate == pytest.approx(0.5, abs=0.06)
+    assert found["right"].rate == pytest.approx(0.5, abs=0.06)
     # chaos is left at last by all, by some very late
-    assert found["left"].share + found["right"].share > 0.99
+    assert found["left"].rate + found["right"].rate > 0.99
     early = basin_fractions(s, points, [-2, -2], [2, 2], count=1000, time=150, dt=dt)
-    assert early["none of them"].share > 0.1
+    assert early["none of them"].rate > 0.1
 
 
 def test_henon_escapes():
@@ -251,8 +251,8 @@ def test_henon_escapes():
         *np.linspace([-2, -2], [2, 2], 100).T,
         time=500,
     )
-    assert found.fractions["strange"].share == pytest.approx(0.426, abs=0.002)
-    assert found.fractions["diverged"].share == pytest.approx(0.574, abs=0.002)
+    assert found.fractions["strange"].rate == pytest.approx(0.426, abs=0.002)
+    assert found.fractions["diverged"].rate == pytest.approx(0.574, abs=0.002)
     assert found.labels[-1, -1] == -2
 
 
@@ -353,7 +353,7 @@ def test_a_census_counts_the_nested_cycles_and_gives_each_start_its_basin():
     radius = [one.radius for one in found.attractors]
     np.testing.assert_allclose(sorted(radius), [1, 3], rtol=1e-4)
     share = found.attractors[0].share
-    assert share.low < share.share < share.high
+    assert share.low < share.rate < share.high
 
 
 def test_a_census_of_the_two_wells_finds_two_rests_with_equal_basins():

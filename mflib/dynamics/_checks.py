@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 
 
@@ -35,6 +37,18 @@ def _count(name, value, least=1):
     if value != int(value) or value < least:
         raise ValueError(f"{name}: got {value}, expected a whole number, at least {least}")
     return int(value)
+
+
+def count(name, value, least=1, most=np.inf):
+    """A whole number, at least ``least`` and at most ``most``."""
+    try:
+        whole = operator.index(value)
+    except TypeError:
+        whole = least - 1
+    if isinstance(value, bool | np.bool) or not least <= whole <= most:
+        limits = f"at least {least}" + f" and at most {most}" * bool(most < np.inf)
+        raise ValueError(f"{name}: got {value}, expected a whole number, {limits}")
+    return whole
 
 
 def _step(system, dt):

@@ -14,7 +14,7 @@ import numpy as np
 
 from mflib.dynamics._checks import _points
 from mflib.dynamics.distances import sliced_quantiles
-from mflib.dynamics.rates import Rate, wilson_interval
+from mflib.dynamics.rates import Rate, success_rate
 
 STILL = 1e-3
 """A trajectory that moves less, relative to its scale, is at a fixed point."""
@@ -91,7 +91,8 @@ def classify(
 
     Examples
     --------
-    >>> from mflib.systems import system, trajectory
+    >>> from mflib.dynamics.systems import system
+    >>> from mflib.dynamics.trajectories import trajectory
     >>> orbit = trajectory(system("van_der_pol"), 4000, dt=0.05)
     >>> behaviour = classify(orbit, dt=0.05)
     >>> behaviour.kind, round(behaviour.period, 3)
@@ -205,7 +206,7 @@ def identify(
 
     Examples
     --------
-    >>> from mflib.tasks import seeing_double
+    >>> from mflib.multifunctionality.tasks import seeing_double
     >>> a, b = seeing_double(0.0)
     >>> templates = {task.name: task.trajectory(630, 0.1) for task in (a, b)}
     >>> identify(b.trajectory(300, 0.1, phase=1), templates, dt=0.1).name
@@ -379,7 +380,7 @@ def find_attractors(
 
     Examples
     --------
-    >>> from mflib.tasks import Circle
+    >>> from mflib.multifunctionality.tasks import Circle
     >>> circles = Circle("A", 5.0), Circle("B", 5.0, omega=-1.0)
     >>> runs = [circles[k % 2].trajectory(800, 0.1, phase=k) for k in range(10)]
     >>> found = census([*runs, runs[0]], 0.1, scale=5.0)
@@ -414,7 +415,7 @@ def find_attractors(
         return FoundAttractor(
             run=int(run),
             behaviour=classify(points[run], dt, **{"scale": scale} | options),
-            share=Rate(len(group) / len(points), *wilson_interval(len(group), len(points))),
+            share=success_rate(len(group), len(points), over="runs"),
             centre=scale * centre[first],
             radius=float(scale * np.sqrt(np.trace(spread[first]))),
         )

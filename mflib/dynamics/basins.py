@@ -9,7 +9,7 @@ import numpy as np
 
 from mflib.dynamics._checks import _count, _points, _step
 from mflib.dynamics.attractors import DIVERGED, NONE, _size
-from mflib.dynamics.rates import Rate, wilson_interval
+from mflib.dynamics.rates import Rate, success_rate
 from mflib.dynamics.systems import System
 from mflib.dynamics.trajectories import ensemble
 
@@ -75,7 +75,7 @@ def assign_basins(
 
     Examples
     --------
-    >>> from mflib.systems import system
+    >>> from mflib.dynamics.systems import system
     >>> wells = {"left": [[-(10**0.5), 0]], "right": [[10**0.5, 0]]}
     >>> destinations(system("double_well"), wells, [[1, 0], [-1, 0], [0, 1]], time=50)
     array([1, 0, 1])
@@ -148,7 +148,7 @@ def basins(
 
     Examples
     --------
-    >>> from mflib.systems import system
+    >>> from mflib.dynamics.systems import system
     >>> t = np.linspace(0, 2 * np.pi, 200)
     >>> circle = np.stack([np.cos(t), np.sin(t)], axis=-1)
     >>> cycles = {"inner": circle, "outer": 3 * circle}
@@ -196,7 +196,7 @@ def basin_fractions(
 
     Examples
     --------
-    >>> from mflib.systems import system
+    >>> from mflib.dynamics.systems import system
     >>> wells = {"left": [[-(10**0.5), 0]], "right": [[10**0.5, 0]]}
     >>> shares = basin_fractions(
     ...     system("double_well"), wells, [-4, -2.5], [4, 2.5], count=400, seed=1, time=60
@@ -217,8 +217,7 @@ def basin_fractions(
 
 def _shares(labels, names):
     def share(label):
-        hits = int(np.sum(labels == label))
-        return Rate(hits / labels.size, *wilson_interval(hits, labels.size))
+        return success_rate(labels == label, over="initial conditions")
 
     shares = {name: share(index) for index, name in enumerate(names)}
     for name, label in (("none of them", NONE), ("diverged", DIVERGED)):

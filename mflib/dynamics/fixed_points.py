@@ -50,7 +50,7 @@ def fixed_points(system: System, guesses) -> list[FixedPoint]:
 
     Examples
     --------
-    >>> from mflib.systems import system
+    >>> from mflib.dynamics.systems import system
     >>> for found in fixed_points(system("lorenz"), [[0, 0, 0], [9, 9, 25], [-9, -9, 25]]):
     ...     print(found.point.round(3) + 0.0, found.kind)
     [-8.485 -8.485 27.   ] saddle focus

@@ -67,7 +67,7 @@ def find_limit_cycle(
 
     Examples
     --------
-    >>> from mflib.systems import system
+    >>> from mflib.dynamics.systems import system
     >>> found = cycle(system("van_der_pol", mu=1.0))
     >>> round(found.period, 6), found.exponents.round(5) + 0.0
     (6.663287, array([ 0.     , -1.05938]))

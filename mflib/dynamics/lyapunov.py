@@ -305,7 +305,7 @@ def spectrum(
 
     Examples
     --------
-    >>> from mflib.systems import system
+    >>> from mflib.dynamics.systems import system
     >>> found = spectrum(system("henon"), steps=100_000)
     >>> found.exponents.round(2)
     array([ 0.42, -1.62])

@@ -270,7 +270,7 @@ def cues_and_basins(configuration: CuesAndBasins) -> dict:
         "untrained": {name: led(states) for name, states in untrained.items()},
         "exchanged": int(np.sum(right(fresh[-1:, ::-1]))),
         "census": [
-            {"name": name, "share": one.share.share, "radius": one.radius}
+            {"name": name, "share": one.share.rate, "radius": one.radius}
             | {"centre": one.centre.tolist()}
             for name, one in zip(names, found.attractors, strict=True)
         ],
