@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mflib.dynamics.rates import wilson_interval
 from mflib.modelling.closed_loop import warm_up
 from mflib.multifunctionality.judge import (
     Judgement,
@@ -187,16 +186,6 @@ def test_states_are_judged_as_their_cues_are():
 def test_tasks_need_names_of_their_own():
     with pytest.raises(ValueError, match="tasks: got names"):
         judge(LSTM.create(2, 4), (A, A), DT)
-
-
-def test_wilson_against_the_formula():
-    def formula(k, n, z=1.959963984540054):
-        p, middle = k / n, (k / n + z**2 / (2 * n)) / (1 + z**2 / n)
-        half = z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
-        return middle - half, middle + half
-
-    for k, n in [(16, 16), (0, 8), (5, 8), (99, 100)]:
-        np.testing.assert_allclose(wilson_interval(k, n), formula(k, n), atol=1e-12)
 
 
 def test_circle_of_another_speed():

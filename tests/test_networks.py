@@ -221,9 +221,20 @@ def test_units_fold_into_the_weights(network):
     np.testing.assert_allclose(run_outside.state, run.state, atol=1e-10)
 
 
-@pytest.mark.parametrize(("location", "scale"), [(0.0, 0.0), (0.0, -1.0), (np.nan, 1.0)])
-def test_units_must_make_sense(location, scale):
-    with pytest.raises(ValueError, match="location, scale"):
+@pytest.mark.parametrize(
+    ("location", "scale", "message"),
+    [
+        (0.0, 0.0, "scale: got 0.0, expected positive"),
+        (0.0, [1.0, -1.0], "scale: got"),
+        (np.nan, 1.0, "location: got nan, expected finite"),
+        ([1, 2, 3], 1.0, r"location: got shape \(3,\) of int64, expected \(2,\)"),
+        (1j, 1.0, r"location: got shape \(\) of complex128"),
+        (0.0, "2", "scale: got shape"),
+        (np.ma.masked_array([1.0, 2.0], [True, False]), 1.0, "location: got"),
+    ],
+)
+def test_units_must_make_sense(location, scale, message):
+    with pytest.raises(ValueError, match=message):
         LSTM.create(2, 3).in_units(location, scale)
 
 
@@ -269,9 +280,10 @@ def test_gru_weights_must_fit():
 
 
 @pytest.mark.parametrize("kind", [Elman, GRU, LSTM, IncrementLSTM])
-def test_sizes_must_be_positive(kind):
-    with pytest.raises(ValueError, match="units: got 0"):
-        kind.create(2, 0)
+@pytest.mark.parametrize("units", [0, 2.5, True, np.nan, "8"])
+def test_sizes_must_be_whole_and_positive(kind, units):
+    with pytest.raises(ValueError, match="units: got"):
+        kind.create(2, units)
 
 
 @pytest.mark.parametrize("peepholes", [False, True])

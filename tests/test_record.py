@@ -11,6 +11,7 @@ import pytest
 from mflib.book import results
 from mflib.book.claims import Claim, format_number, load_claims
 from mflib.book.record import record
+from mflib.dynamics.estimates import success_rate
 
 ENTRY = '[demo.rate]\nstatement = "It works."\nsource = "this book"\n'
 CLAIMS = """
@@ -103,7 +104,9 @@ def test_value_that_is_not_finite_is_null_in_json(claims, value):
 
 
 def test_numpy_values_become_plain_ones(claims):
-    result = record("demo.rate", np.float32(0.5), seeds=np.int64(16), interval=np.array([0.25, 1]))
+    result = record(
+        "demo.rate", np.float32(0.5), seeds=np.int64(16), interval=np.array([0.25, 1]), over="seeds"
+    )
     assert (type(result.value), type(result.seeds)) == (float, int)
     assert result.interval == (0.25, 1.0)
 
@@ -123,6 +126,8 @@ def test_unknown_id_names_close_matches(claims):
         ({"value": np.ones(2)}, "one real number"),
         ({"value": 1j}, "one real number"),
         ({"value": 1, "interval": (2, 1)}, "interval: expected finite"),
+        ({"value": 1, "interval": (0, 1)}, "over: got None for demo.rate beside interval"),
+        ({"value": 1, "over": "cues"}, "over: got 'cues' for demo.rate"),
         ({"value": 1, "interval": (0, math.nan)}, "interval: expected finite"),
         ({"value": 1, "seeds": 0}, "seeds: expected how many"),
         ({"value": 1, "seeds": 2.5}, "seeds: expected how many"),
@@ -139,11 +144,38 @@ def test_truth_claim_wants_a_truth_value(claims):
 
 
 def test_card_escapes_and_says_the_verdict_in_words(claims):
-    html = record("demo.rate", 15 / 16, seeds=16, interval=(0.717, 0.989))._repr_html_()
+    html = record("demo.rate", success_rate(15, 16))._repr_html_()
     assert "Most networks &lt;see&gt; double." in html
-    assert "✗ fails" in html
-    assert "0.9375 (95 % interval 0.717 to 0.989), 16 seeds" in html
+    assert "? inconclusive" in html
+    assert "0.9375 (95 % interval over seeds: 0.717 to 0.989), 16 seeds" in html
     assert 'id="claim-demo-rate"' in html
+
+
+@pytest.mark.parametrize(
+    ("id", "value", "interval", "verdict"),
+    [
+        ("demo.rate", 0.99, (0.95, 1.0), "holds"),
+        ("demo.rate", 0.99, (0.94, 1.0), "inconclusive"),
+        ("demo.rate", 0.94, (0.9, 0.951), "inconclusive"),
+        ("demo.rate", 0.9, (0.8, 0.949), "fails"),
+        ("demo.window", 1.5, (1.0, 2.0), "holds"),
+        ("demo.window", 1.5, (0.5, 3.0), "inconclusive"),
+        ("demo.window", 3.0, (2.1, 4.0), "fails"),
+        ("demo.exponent", -0.906, (-0.95, -0.87), "holds"),
+        ("demo.exponent", -0.906, (-1.0, -0.9), "inconclusive"),
+        ("demo.rate", math.nan, (0.96, 1.0), "fails"),
+    ],
+)
+def test_an_interval_across_the_criterion_decides_nothing(claims, id, value, interval, verdict):
+    assert record(id, value, interval=interval, over="seeds").verdict == verdict
+
+
+def test_a_rate_brings_its_interval_and_what_it_runs_over(claims):
+    result = record("demo.rate", success_rate(100, 100))
+    assert (result.verdict, result.over, result.seeds) == ("holds", "seeds", 100)
+    result = record("demo.rate", success_rate(100, 100, over="cues"), seeds=1)
+    assert (result.over, result.seeds) == ("cues", 1)
+    assert "95 % interval over cues: 0.963 to 1), 1 seed" in str(result)
 
 
 def test_expected_failure_gives_its_reason(claims):

@@ -63,21 +63,7 @@ def write(project: Project, scale: str) -> list[dict[str, Any]]:
 
 def _not_attempted(claim: Claim, scale: str) -> Record:
     note = None if scale in claim.scales else f"Measured only at scale {claim.scales[0]}."
-    return Record(
-        id=claim.id,
-        statement=claim.statement,
-        source=claim.source,
-        value=None,
-        unit=claim.unit,
-        interval=None,
-        seeds=None,
-        criterion=claim.words,
-        verdict="not attempted",
-        expected=claim.verdict,
-        reason=claim.reason,
-        note=note,
-        digits=claim.digits,
-    )
+    return Record.of(claim, verdict="not attempted", note=note)
 
 
 def _execution(project: Project, chapter: Chapter, scale: str) -> dict[str, Any] | None:

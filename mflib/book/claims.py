@@ -1,4 +1,4 @@
-"""What the book claims: `data/claims.toml`, read and validated."""
+"""What the book claims: `data/claims.toml`, read and validated; and numbers in words."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 SCALES = ("quick", "full")
-VERDICTS = ("holds", "fails", "not attempted")
+VERDICTS = ("holds", "fails", "inconclusive", "not attempted")
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _CRITERIA = ("at_least", "at_most", "between", "value", "is")
 _KEYS = {"statement", "source", "unit", "scales", "verdict", "reason", "abs", "rel", *_CRITERIA}
 
 
 def project_root() -> Path:
-    """Return the folder that holds `data/claims.toml`.
+    """The folder that holds `data/claims.toml`.
 
     A chapter runs in its own folder, so the folders above the working directory are
     tried first; the checkout that this file belongs to is the fallback.
@@ -64,29 +64,41 @@ class Claim:
             return "true" if self.bound else "false"
         if self.criterion == "between":
             low, high = map(format_number, self.bound)
-            return _with_unit(f"between {low} and {high}", self.unit)
-        bound = _with_unit(format_number(self.bound, self.digits), self.unit)
+            return with_unit(f"between {low} and {high}", self.unit)
+        bound = with_unit(format_number(self.bound, self.digits), self.unit)
         if self.tolerance is None:
             return f"{self.criterion.replace('_', ' ')} {bound}"
         kind, width = self.tolerance
         if kind == "rel":
             return f"{bound}, within {format_number(100 * width)} %"
-        return f"{bound}, within {_with_unit(format_number(width), self.unit)}"
+        return f"{bound}, within {with_unit(format_number(width), self.unit)}"
 
-    def holds(self, value: float | bool) -> bool:
-        """Tell whether a measured value meets the criterion; a non-finite one never does."""
-        if self.criterion == "is":
-            return value is self.bound
-        if not math.isfinite(value):
-            return False
-        if self.criterion == "at_least":
-            return value >= self.bound
-        if self.criterion == "at_most":
-            return value <= self.bound
+    @property
+    def range(self) -> tuple[float, float]:
+        """The values that meet the criterion, ends included."""
+        if self.criterion == "value":
+            kind, width = self.tolerance
+            width *= abs(self.bound) if kind == "rel" else 1
+            return self.bound - width, self.bound + width
         if self.criterion == "between":
-            return self.bound[0] <= value <= self.bound[1]
-        kind, width = self.tolerance
-        return abs(value - self.bound) <= (width * abs(self.bound) if kind == "rel" else width)
+            return self.bound
+        return (self.bound, math.inf) if self.criterion == "at_least" else (-math.inf, self.bound)
+
+    def judge(self, value: float | bool, interval: tuple[float, float] | None = None) -> str:
+        """The verdict on a measured value; one that is not finite never holds.
+
+        With an interval the whole of it has to meet the criterion, or the whole of it to miss it:
+        where it reaches across, the verdict is ``"inconclusive"``.
+        """
+        if self.criterion == "is":
+            return "holds" if value is self.bound else "fails"
+        if not math.isfinite(value):
+            return "fails"
+        least, most = self.range
+        low, high = (value, value) if interval is None else interval
+        if least <= low and high <= most:
+            return "holds"
+        return "fails" if high < least or most < low else "inconclusive"
 
 
 def load_claims(path: str | Path | None = None) -> dict[str, Claim]:
@@ -95,12 +107,17 @@ def load_claims(path: str | Path | None = None) -> dict[str, Claim]:
     Parameters
     ----------
     path : path, optional
-        The file to read; the project's `data/claims.toml` by default.
+        By default the project's `data/claims.toml`.
 
     Returns
     -------
     dict of str to Claim
-        The claims in the order of the file, keyed by ``chapter.quantity``.
+        In the order of the file, keyed by ``chapter.quantity``.
+
+    Raises
+    ------
+    ValueError
+        If the file is no valid TOML, or an entry breaks a rule of the file's header.
     """
     path = project_root() / "data" / "claims.toml" if path is None else Path(path)
     try:
@@ -126,37 +143,33 @@ def _claim(claim_id: str, entry: Any) -> Claim:
         raise ValueError(f"expected a table, got {entry!r}")
     if unknown := set(entry) - _KEYS:
         raise ValueError(f"unknown key {sorted(unknown)}; expected some of {sorted(_KEYS)}")
-    for key in ("statement", "source"):
-        if not isinstance(entry.get(key), str) or not entry[key].strip():
-            raise ValueError(f"'{key}' must be a non-empty text, got {entry.get(key)!r}")
     present = [key for key in _CRITERIA if key in entry]
     if len(present) != 1:
         raise ValueError(f"expected exactly one criterion out of {_CRITERIA}, got {present}")
-    criterion = present[0]
-    bound = _bound(criterion, entry[criterion])
-    tolerances = [(key, entry[key]) for key in ("abs", "rel") if key in entry]
-    if len(tolerances) != (criterion == "value"):
+    criterion, tolerance = present[0], [(key, entry[key]) for key in ("abs", "rel") if key in entry]
+    if len(tolerance) != (criterion == "value"):
         raise ValueError("'value' needs one tolerance, 'abs' or 'rel'; other criteria take none")
-    if tolerances and not (_is_finite(tolerances[0][1]) and tolerances[0][1] >= 0):
-        raise ValueError(f"'{tolerances[0][0]}' must be a number >= 0, got {tolerances[0][1]!r}")
+    verdict, reason, unit = entry.get("verdict", "holds"), entry.get("reason"), entry.get("unit")
     scales = entry.get("scales", list(SCALES))
-    if not isinstance(scales, list) or not scales or set(scales) - set(SCALES):
-        raise ValueError(f"'scales' must be a list out of {list(SCALES)}, got {scales!r}")
-    verdict, reason = entry.get("verdict", "holds"), entry.get("reason")
-    if verdict not in ("holds", "fails"):
-        raise ValueError(f"'verdict' must be 'holds' or 'fails', got {verdict!r}")
-    if (verdict == "fails") != (isinstance(reason, str) and bool(reason.strip())):
-        raise ValueError("'reason' must say why a claim fails, and stands only with 'fails'")
-    unit = entry.get("unit")
-    if unit is not None and not isinstance(unit, str):
-        raise ValueError(f"'unit' must be a text, got {unit!r}")
+    for key, valid, expected in (
+        ("statement", _is_text(entry.get("statement")), "a non-empty text"),
+        ("source", _is_text(entry.get("source")), "a non-empty text"),
+        *((key, _is_finite(width) and width >= 0, "a number >= 0") for key, width in tolerance),
+        ("scales", _is_list(scales) and set(scales) <= set(SCALES), f"a list out of {SCALES}"),
+        ("verdict", verdict in VERDICTS[:3], f"one of {VERDICTS[:3]}"),
+        ("unit", unit is None or isinstance(unit, str), "a text"),
+    ):
+        if not valid:
+            raise ValueError(f"'{key}' must be {expected}, got {entry.get(key)!r}")
+    if (verdict == "holds") == _is_text(reason):
+        raise ValueError("'reason' must say why a claim does not hold, and stands only there")
     return Claim(
         id=claim_id,
         statement=entry["statement"].strip(),
         source=entry["source"].strip(),
         criterion=criterion,
-        bound=bound,
-        tolerance=tolerances[0] if tolerances else None,
+        bound=_bound(criterion, entry[criterion]),
+        tolerance=tolerance[0] if tolerance else None,
         unit=unit,
         scales=tuple(scales),
         verdict=verdict,
@@ -170,7 +183,7 @@ def _bound(criterion: str, bound: Any) -> Any:
         if not isinstance(bound, bool):
             raise ValueError(f"'is' must be true or false, got {bound!r}")
     elif criterion == "between":
-        if not (isinstance(bound, list) and len(bound) == 2 and all(map(_is_finite, bound))):
+        if not (_is_list(bound) and len(bound) == 2 and all(map(_is_finite, bound))):
             raise ValueError(f"'between' must be [low, high], got {bound!r}")
         if bound[0] > bound[1]:
             raise ValueError(f"'between' must have low <= high, got {bound!r}")
@@ -180,12 +193,20 @@ def _bound(criterion: str, bound: Any) -> Any:
     return bound
 
 
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list) and bool(value)
+
+
 def _is_finite(value: Any) -> bool:
     return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def format_number(value: float | bool | None, digits: int = 4) -> str:
-    """Write a number with the digits a reader needs, or all digits of an integer."""
+    """A number with the digits a reader needs, or all digits of an integer."""
     if value is None:
         return "not finite"
     if isinstance(value, bool):
@@ -200,5 +221,6 @@ def format_number(value: float | bool | None, digits: int = 4) -> str:
     return f"{float(mantissa):g}×10{str(int(exponent)).translate(_SUPERSCRIPT)}"
 
 
-def _with_unit(text: str, unit: str | None) -> str:
+def with_unit(text: str, unit: str | None) -> str:
+    """A number in words, with its unit if it has one."""
     return f"{text} {unit}" if unit else text

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from dataclasses import fields
 from html import escape
 from typing import Any
 
-from mflib.book.claims import VERDICTS, project_root
-from mflib.book.record import _remarks_html, _verdict_html, anchor, measured
-from mflib.book.tables import Html, _table
+from mflib.book.claims import project_root
+from mflib.book.record import Record
+from mflib.book.tables import Html, scrolling_table
+
+_WORDS = {
+    "holds": ("holds", "hold"),
+    "fails": ("fails", "fail"),
+    "inconclusive": ("is inconclusive", "are inconclusive"),
+    "not attempted": ("was not attempted", "were not attempted"),
+}
 
 
 def results_summary() -> Html:
@@ -17,11 +24,9 @@ def results_summary() -> Html:
     items = _collected("results.json")
     if items is None:
         return _not_built("results.json")
-    counts = {verdict: sum(item["verdict"] == verdict for item in items) for verdict in VERDICTS}
-    parts = [f"{counts['holds']} hold", f"{counts['fails']} fail"]
-    missing = counts["not attempted"]
-    parts.append(f"{missing} {'was' if missing == 1 else 'were'} not attempted")
-    text = f"Of {len(items)} claims, {parts[0]}, {parts[1]} and {parts[2]}."
+    counts = {verdict: sum(item["verdict"] == verdict for item in items) for verdict in _WORDS}
+    *parts, last = (f"{n} {_WORDS[verdict][n != 1]}" for verdict, n in counts.items())
+    text = f"Of {len(items)} claims, {', '.join(parts)} and {last}."
     return Html(f'<p class="claims-count">{text}</p>', text)
 
 
@@ -35,33 +40,30 @@ def results_tables() -> Html:
     if items is None or build is None:
         return _not_built("results.json")
     chapters = {entry["name"]: entry for entry in build["chapters"]}
+    names = [field.name for field in fields(Record)]
     html, text = [], []
     for name in dict.fromkeys(item["chapter"] for item in items):
-        own = [item for item in items if item["chapter"] == name]
-        chapter = chapters.get(name)
-        title = chapter["title"] if chapter else name
-        rows = [
-            _result_row(item, f"../../{chapter['page']}.html" if chapter else "") for item in own
-        ]
-        html.append(_table(title, ["Claim", "Verdict", "Measured", "Criterion"], rows))
-        text += [
-            title,
-            *(f"  {item['verdict']}: {item['id']} ({item['criterion']})" for item in own),
-        ]
+        chapter = chapters.get(name, {"title": name, "page": ""})
+        own = [Record(**{k: item[k] for k in names}) for item in items if item["chapter"] == name]
+        rows = [_result_row(result, chapter["page"]) for result in own]
+        heads = ["Claim", "Verdict", "Measured", "Criterion"]
+        html.append(scrolling_table(chapter["title"], heads, rows))
+        text.append(chapter["title"])
+        text += [f"  {result.verdict}: {result.id} ({result.criterion})" for result in own]
     return Html("".join(html), "\n".join(text))
 
 
-def _result_row(item: Mapping[str, Any], page: str) -> list[str]:
-    attempted = item["verdict"] != "not attempted"
-    statement = escape(item["statement"])
+def _result_row(result: Record, page: str) -> list[str]:
+    attempted = result.verdict != "not attempted"
+    statement = escape(result.statement)
     if attempted and page:
-        statement = f'<a href="{page}#{anchor(item["id"])}">{statement}</a>'
+        statement = f'<a href="../../{page}.html#{result.anchor}">{statement}</a>'
+    source = f'<span class="claim-source">{escape(result.source)}</span>'
     return [
-        f'{statement}<br><span class="claim-source">{escape(item["source"])}</span>'
-        + _remarks_html(item),
-        _verdict_html(item["verdict"]),
-        escape(measured(item)) if attempted else "–",
-        escape(item["criterion"]),
+        f"{statement}<br>{source}{result.remarks_html}",
+        result.verdict_html,
+        escape(result.measured) if attempted else "–",
+        escape(result.criterion),
     ]
 
 
@@ -72,13 +74,12 @@ def build_table() -> Html:
         return _not_built("build.json")
     rows, text = [], []
     for entry in build["chapters"]:
-        seconds = f"{entry['seconds']:.1f} s"
         link = f'<a href="../../{entry["page"]}.html">{escape(entry["title"])}</a>'
-        time = seconds.replace(" ", "&nbsp;")
+        time = f"{entry['seconds']:.1f}&nbsp;s"
         rows.append([link, str(entry["cells"]), time, entry["scale"], entry["executed"]])
-        text.append(f"{entry['title']}: {entry['cells']} code cells in {seconds}")
+        text.append(f"{entry['title']}: {entry['cells']} code cells in {entry['seconds']:.1f} s")
     heads = ["Chapter", "Code cells", "Time", "Scale", "Executed (UTC)"]
-    return Html(_table("Execution of every chapter", heads, rows), "\n".join(text))
+    return Html(scrolling_table("Execution of every chapter", heads, rows), "\n".join(text))
 
 
 def versions_table() -> Html:
@@ -89,7 +90,8 @@ def versions_table() -> Html:
     versions = {**build["versions"], "platform": build["platform"]}
     rows = [[escape(name), escape(version)] for name, version in versions.items()]
     text = "\n".join(f"{name} {version}" for name, version in versions.items())
-    return Html(_table("Software behind this build", ["Package", "Version"], rows), text)
+    table = scrolling_table("Software behind this build", ["Package", "Version"], rows)
+    return Html(table, text)
 
 
 def _collected(name: str) -> Any:

@@ -21,8 +21,8 @@ class Html:
         return self.text
 
 
-def _table(caption: str, heads: list[str], rows: list[list[str]]) -> str:
-    """Write an HTML table that scrolls inside its own box on a narrow screen."""
+def scrolling_table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Write a table of HTML cells that scrolls inside its own box on a narrow screen."""
     head = "".join(f'<th scope="col">{head}</th>' for head in heads)
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
     label = escape(caption, quote=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
+import numpy.typing as npt
 import tensorflow as tf
 
 from mflib.networks.recurrent import Recurrent, replace
@@ -29,7 +30,7 @@ class GRU(Recurrent):
     kernel : tf.Tensor, shape (inputs, 3 * units)
     recurrent_kernel : tf.Tensor, shape (units, 3 * units)
     bias : tf.Tensor, shape (2, 3 * units)
-        Of the input, :math:`b`, and of what the units said before, :math:`\beta`.
+        Of the input, :math:`b`, and of the recurrent sum, :math:`\beta`.
     readout_kernel : tf.Tensor, shape (units, outputs)
     readout_bias : tf.Tensor, shape (outputs,)
 
@@ -51,31 +52,31 @@ class GRU(Recurrent):
 
     @classmethod
     def bias_shape(cls, units: int) -> tuple[int, ...]:
-        """One row for the input and one for what the units said before."""
+        """One row for the input and one for the recurrent sum."""
         return (2, cls.gates() * units)
 
     def cell(self, a: tf.Tensor, c: tf.Tensor) -> tf.Tensor:
         """The new ``h`` from four weighted sums, the candidate's in two parts, and the old."""
-        a_z, a_r, heard, said = tf.split(a, 4, axis=1)
-        g = tf.tanh(heard + tf.sigmoid(a_r) * said)
+        a_z, a_r, driven, recurrent = tf.split(a, 4, axis=1)
+        g = tf.tanh(driven + tf.sigmoid(a_r) * recurrent)
         return g + tf.sigmoid(a_z) * (c - g)
 
     def _sums(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        # the candidate's sum comes in two parts: what is heard, and what the units said before
-        def heard(w):
+        # the candidate's sum comes in two parts: what the input drives, and what is recurrent
+        def driven(w):
             return tf.concat([w, tf.zeros_like(w[..., : self.units])], axis=-1)
 
-        def said(w):
+        def recurrent(w):
             z, r, g = tf.split(w, 3, axis=-1)
             return tf.concat([z, r, tf.zeros_like(g), g], axis=-1)
 
         b, beta = tf.unstack(self.bias)
-        return heard(self.kernel), said(self.recurrent_kernel), heard(b) + said(beta)
+        return driven(self.kernel), recurrent(self.recurrent_kernel), driven(b) + recurrent(beta)
 
     def _parts(self, state: tf.Tensor) -> list[tf.Tensor]:
         return [state, state]
 
-    def in_units(self, location, scale) -> Self:
-        """As :meth:`Recurrent.in_units`; the bias of what the units said before stays."""
+    def in_units(self, location: npt.ArrayLike, scale: npt.ArrayLike) -> Self:
+        """As :meth:`Recurrent.in_units`; the bias of the recurrent sum stays."""
         changed = super().in_units(location, scale)
         return replace(changed, bias=tf.stack([changed.bias[0], self.bias[1]]))

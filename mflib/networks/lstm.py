@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Optional, Self
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from mflib.networks.recurrent import Recurrent, replace
@@ -118,7 +119,7 @@ class LSTM(Recurrent):
 
 
 class IncrementLSTM(LSTM):
-    """An LSTM that says by how much its input changes, ``y = u + h' V + d``.
+    """An LSTM whose output is by how much its input changes, ``y = u + h' V + d``.
 
     Where samples lie close together most of the next one is the last one, and an LSTM as in the
     thesis spends units and precision on repeating it. The last input is part of the state,
@@ -140,9 +141,9 @@ class IncrementLSTM(LSTM):
         return super().state_dim + self.inputs
 
     @staticmethod
-    def target(heard, following):
+    def target(inputs: tf.Tensor, following: tf.Tensor) -> tf.Tensor:
         """The increment."""
-        return following - heard
+        return following - inputs
 
     @staticmethod
     def target_scale(data: tf.Tensor) -> tf.Tensor:
@@ -164,7 +165,7 @@ class IncrementLSTM(LSTM):
         """``step(state, readout(state))``."""
         return self.step(state, self.readout(state))
 
-    def in_units(self, location, scale) -> Self:
+    def in_units(self, location: npt.ArrayLike, scale: npt.ArrayLike) -> Self:
         """As :meth:`Recurrent.in_units`; an increment has no location."""
         changed = super().in_units(location, scale)
         return replace(changed, readout_bias=self.readout_bias * tf.cast(scale, self.dtype))

@@ -12,7 +12,10 @@ from __future__ import annotations
 from typing import Self, get_type_hints
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
+
+from mflib.networks import _checks as check
 
 
 class Network(tf.experimental.ExtensionType):
@@ -44,8 +47,8 @@ class Network(tf.experimental.ExtensionType):
 class Recurrent(Network):
     """One layer of units with a linear readout: what Elman's network, GRU and LSTM share.
 
-    Each unit has one or more weighted sums of the input and of what all units said before,
-    ``a = u W + h U + b``; :meth:`gates` says how many. What a unit makes of them is the kind of
+    Each unit has one or more weighted sums of the input and of all units' last outputs,
+    ``a = u W + h U + b``; :meth:`gates` gives their number. What a unit makes of them is the kind of
     network, its :meth:`cell`. Vectors are rows, as in Keras. The first ``units`` numbers of the
     state are ``h``, which the readout sees: ``y = h V + d``.
 
@@ -80,8 +83,8 @@ class Recurrent(Network):
         raise NotImplementedError
 
     @staticmethod
-    def target(heard, following):
-        """What ``h V + d`` is to be after ``heard`` for the output to be ``following``: that."""
+    def target(inputs: tf.Tensor, following: tf.Tensor) -> tf.Tensor:
+        """What ``h V + d`` is to be after ``inputs`` for the output to be ``following``: that."""
         return following
 
     @staticmethod
@@ -141,10 +144,8 @@ class Recurrent(Network):
         seed : int
         dtype : {"float32", "float64"}
         """
-        outputs = inputs if outputs is None else outputs
-        for name, size in (("inputs", inputs), ("units", units), ("outputs", outputs)):
-            if size < 1:
-                raise ValueError(f"{name}: got {size}, expected at least 1")
+        inputs, units = check.count("inputs", inputs), check.count("units", units)
+        outputs = inputs if outputs is None else check.count("outputs", outputs)
         columns = cls.gates() * units
         rng = np.random.default_rng(seed)
 
@@ -234,7 +235,7 @@ class Recurrent(Network):
         """``h`` and what else of the state the cell needs."""
         return tf.split(state, [self.units, self.state_dim - self.units], axis=1)
 
-    def in_units(self, location, scale) -> Self:
+    def in_units(self, location: npt.ArrayLike, scale: npt.ArrayLike) -> Self:
         """The same network for data ``location + scale * u`` instead of ``u``.
 
         Networks are trained on standardised data. This folds the affine map into the weights,
@@ -249,13 +250,10 @@ class Recurrent(Network):
             raise ValueError(
                 f"in_units: got {self.inputs} inputs and {self.outputs} outputs, expected as many"
             )
-        location = tf.broadcast_to(tf.cast(location, self.dtype), [self.inputs])
-        scale = tf.broadcast_to(tf.cast(scale, self.dtype), [self.inputs])
-        if not np.all(np.isfinite(location)) or not np.all(np.isfinite(scale) & (scale > 0)):
-            raise ValueError(
-                f"location, scale: got {location.numpy()}, {scale.numpy()}, expected finite "
-                "numbers and a positive scale"
-            )
+        location, scale = (
+            tf.constant(np.broadcast_to(number, self.inputs), self.dtype)
+            for number in check.units(location, scale, self.inputs)
+        )
         kernel = self.kernel / scale[:, None]
         changed = {
             "kernel": kernel,
@@ -296,7 +294,7 @@ def replace(network: Network, /, **changes) -> Network:
     """The same network with some fields changed.
 
     A continuous reservoir's closed loop, for instance, may be run with another step than the
-    one it listened with: ``replace(reservoir, dt=0.05)``.
+    one it was driven with: ``replace(reservoir, dt=0.05)``.
     """
     return type(network)(**_fields(network) | changes)
 
@@ -316,6 +314,7 @@ def cast(network: Network, dtype: str) -> Network:
 
     Examples
     --------
+    >>> from mflib.networks.elman import Elman
     >>> cast(Elman.create(inputs=2, units=8), "float64")
     Elman(2 inputs, 8 units, 2 outputs, float64)
     """

@@ -14,7 +14,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
+from scipy.linalg import solve
+
+from mflib.networks import _checks as check
 
 from mflib.networks.recurrent import Network, Recurrent, replace
 
@@ -84,7 +88,7 @@ class ContinuousReservoir(Reservoir):
 
     .. math:: \dot r = \gamma\,(-r + \tanh(r M + u W))
 
-    A step is one of the classical Runge–Kutta method over ``dt``. While the reservoir listens,
+    A step is one of the classical Runge–Kutta method over ``dt``. While data drive it,
     the input is held during a step. With its loop closed, as published, :math:`u = q(r) V`
     changes with :math:`r` during the step too: what runs is the autonomous differential equation,
     and not quite what was trained. With ``held`` the output is held during a step as well.
@@ -158,8 +162,8 @@ class LeakyReservoir(Reservoir):
 
     def step(self, state: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
         """``(1 - a) r + a tanh(r M + u W + b)``."""
-        heard = tf.tanh(state @ self.recurrent_kernel + u @ self.kernel + self.bias)
-        return (1 - self.leak) * state + self.leak * heard
+        target = tf.tanh(state @ self.recurrent_kernel + u @ self.kernel + self.bias)
+        return (1 - self.leak) * state + self.leak * target
 
 
 def random_weights(
@@ -172,11 +176,11 @@ def random_weights(
     square: bool = True,
     seed: int = 0,
     dtype: str = "float32",
-) -> dict:
+) -> dict[str, tf.Tensor | bool]:
     """Weights of an untrained reservoir, by the names of :class:`Reservoir`.
 
     Each recurrent weight is there with a probability, uniform between -1 and 1, and all are
-    scaled together to the spectral radius. Each unit hears one input, with a weight uniform
+    scaled together to the spectral radius. Each unit has one input, with a weight uniform
     between ``-strength`` and ``strength``. The readout is zero.
 
     Parameters
@@ -200,14 +204,9 @@ def random_weights(
     >>> round(float(np.max(np.abs(np.linalg.eigvals(weights["recurrent_kernel"])))), 6)
     1.4
     """
-    for name, size in (("units", units), ("inputs", inputs)):
-        if size != int(size) or size < 1:
-            raise ValueError(f"{name}: got {size}, expected a whole number, at least 1")
-    for name, number in (("radius", radius), ("strength", strength)):
-        if not (np.isfinite(number) and number >= 0):
-            raise ValueError(f"{name}: got {number}, expected a finite number, not negative")
-    if not 0 < density <= 1:
-        raise ValueError(f"density: got {density}, expected more than 0 and at most 1")
+    units, inputs = check.count("units", units), check.count("inputs", inputs)
+    radius, strength = check.real("radius", radius, 0), check.real("strength", strength, 0)
+    density = check.real("density", density, above=0)
     rng = np.random.default_rng(seed)
     recurrent = rng.uniform(-1, 1, (units, units)) * (rng.random((units, units)) < density)
     largest = np.max(np.abs(np.linalg.eigvals(recurrent)))
@@ -229,8 +228,8 @@ def random_weights(
 
 def fit_readout(
     reservoir: Reservoir | Recurrent,
-    states,
-    targets,
+    states: npt.ArrayLike,
+    targets: npt.ArrayLike,
     *,
     ridge: float,
     weights: Sequence[float] | None = None,
@@ -251,8 +250,8 @@ def fit_readout(
         Not changed. A recurrent network whose weights are left as they were drawn is a reservoir
         too: its features are ``h``.
     states : array_like, shape (tasks, samples, state_dim)
-        From :func:`mflib.modelling.closed_loop.drive`, without the first ones, which depend on where the
-        reservoir began.
+        From :func:`mflib.modelling.closed_loop.drive`, without the first ones, which depend on
+        where the reservoir began.
     targets : array_like, shape (tasks, samples, outputs)
         For each state the sample that comes next.
     ridge : float
@@ -278,8 +277,8 @@ def fit_readout(
 
     Examples
     --------
-    >>> from mflib.closed_loop import drive
-    >>> from mflib.tasks import seeing_double
+    >>> from mflib.modelling.closed_loop import drive
+    >>> from mflib.multifunctionality.tasks import seeing_double
     >>> data = np.stack([task.trajectory(600, dt=0.1) for task in seeing_double(2.0)])
     >>> weights = random_weights(units=50, inputs=2, radius=1.4, strength=0.2)
     >>> network = ContinuousReservoir(**weights, gamma=5.0, dt=0.1)
@@ -288,29 +287,14 @@ def fit_readout(
     >>> bool(np.abs(network.readout(states[:, 200:]) - data[:, 201:]).max() < 0.1)
     True
     """
-    from scipy.linalg import solve
-
-    states, targets = np.asarray(states), np.asarray(targets, dtype=float)
-    if states.ndim != 3 or states.shape[2] != reservoir.state_dim or 0 in states.shape:
-        raise ValueError(
-            f"states: got shape {states.shape}, expected (tasks, samples, {reservoir.state_dim})"
-        )
-    if targets.shape != (*states.shape[:2], reservoir.outputs):
-        raise ValueError(
-            f"targets: got shape {targets.shape}, expected {(*states.shape[:2], reservoir.outputs)}"
-        )
-    for name, values in (("states", states), ("targets", targets)):
-        if not np.all(np.isfinite(values)):
-            raise ValueError(f"{name}: got values that are not finite")
-    if not (np.isfinite(ridge) and ridge > 0):
-        raise ValueError(f"ridge: got {ridge}, expected a positive number")
-    if weights is None:
-        weights = np.full(len(states), 1 / len(states))
-    weights = np.asarray(weights, dtype=float)
-    if weights.shape != (len(states),) or not (np.all(weights >= 0) and np.any(weights)):
-        raise ValueError(
-            f"weights: got {weights}, expected {len(states)} numbers that are not negative"
-        )
+    states = np.asarray(states)  # their type stays: features are computed in it
+    tasks, samples, _ = check.reals("states", states, ("tasks", "samples", reservoir.state_dim)).shape
+    targets = check.reals("targets", targets, (tasks, samples, reservoir.outputs))
+    ridge = check.real("ridge", ridge, above=0)
+    weights = np.full(tasks, 1 / tasks) if weights is None else weights
+    weights = check.reals("weights", weights, (tasks,))
+    if np.any(weights < 0) or not np.any(weights):
+        raise ValueError(f"weights: got {weights}, expected none negative and one positive")
     gram, cross = 0.0, 0.0
     for visited, following, weight in zip(states, targets, weights, strict=True):
         features = np.asarray(reservoir.features(visited), dtype=float)
@@ -318,7 +302,7 @@ def fit_readout(
             features = np.pad(features, ((0, 0), (0, 1)), constant_values=1)
         gram += weight**2 * (features.T @ features)  # a symmetric product: half the work
         cross += weight**2 * (features.T @ following)
-    penalty = np.full(len(gram), float(ridge))
+    penalty = np.full(len(gram), ridge)
     if intercept:
         penalty[-1] = 0
     solution = solve(gram + np.diag(penalty), cross, assume_a="pos")

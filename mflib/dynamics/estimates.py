@@ -1,4 +1,4 @@
-"""Success rates and their intervals."""
+"""Numbers with an interval that says what it runs over: rates of success, and means."""
 
 from __future__ import annotations
 
@@ -11,25 +11,23 @@ from mflib.dynamics import _checks as check
 
 
 @dataclass(frozen=True)
-class Rate:
-    """A share of independent trials that succeeded, with its 95 % Wilson interval.
+class Estimate:
+    """A number measured on independent trials, with its 95 % interval.
 
     Formatted, it shows its interval: ``f"{rate:.0%}"`` reads ``80% (49% to 94%)``.
 
     Attributes
     ----------
-    rate, low, high : float
-        The share and the ends of its interval, all from 0 to 1.
-    successes, trials : int
+    value, low, high : float
+    trials : int
     over : str
         What the trials are, and so what the interval runs over: ``"seeds"``, ``"cues"``,
         ``"initial conditions"``.
     """
 
-    rate: float
+    value: float
     low: float
     high: float
-    successes: int
     trials: int
     over: str = "seeds"
 
@@ -39,11 +37,13 @@ class Rate:
         return self.low, self.high
 
     def __format__(self, spec: str) -> str:
-        return f"{self.rate:{spec}} ({self.low:{spec}} to {self.high:{spec}})"
+        return f"{self.value:{spec}} ({self.low:{spec}} to {self.high:{spec}})"
 
 
-def success_rate(passed: npt.ArrayLike, trials: int | None = None, *, over: str = "seeds") -> Rate:
-    """The rate of success of independent trials.
+def success_rate(
+    passed: npt.ArrayLike, trials: int | None = None, *, over: str = "seeds"
+) -> Estimate:
+    """The share of trials that succeeded, with its Wilson score interval.
 
     Parameters
     ----------
@@ -58,14 +58,21 @@ def success_rate(passed: npt.ArrayLike, trials: int | None = None, *, over: str 
     ValueError
         If there are no trials, more successes than trials, or what passed is not true or false.
 
+    References
+    ----------
+    Wilson (1927), Journal of the American Statistical Association 22, 209-212,
+    doi:10.1080/01621459.1927.10502953.
+
     Examples
     --------
     >>> won = success_rate([True, True, False, True], over="cues")
-    >>> won.rate, won.successes, won.trials, won.over
-    (0.75, 3, 4, 'cues')
+    >>> won.value, won.trials, won.over
+    (0.75, 4, 'cues')
     >>> f"{success_rate(16, 16):.1%}"
     '100.0% (80.6% to 100.0%)'
     """
+    from scipy.stats import binomtest
+
     if trials is None:
         outcomes = np.asarray(passed)
         if outcomes.dtype != bool or outcomes.size == 0:
@@ -74,49 +81,36 @@ def success_rate(passed: npt.ArrayLike, trials: int | None = None, *, over: str 
                 "more, true or false"
             )
         passed, trials = int(outcomes.sum()), outcomes.size
-    low, high = wilson_interval(passed, trials)
-    return Rate(int(passed) / int(trials), low, high, int(passed), int(trials), over)
-
-
-def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
-    """The 95 % Wilson score interval of a success rate.
-
-    References
-    ----------
-    Wilson (1927), Journal of the American Statistical Association 22, 209-212,
-    doi:10.1080/01621459.1927.10502953.
-
-    Examples
-    --------
-    >>> low, high = wilson_interval(16, 16)
-    >>> round(low, 3), high
-    (0.806, 1.0)
-    """
-    from scipy.stats import binomtest
-
     trials = check.count("trials", trials)
-    successes = check.count("successes", successes, least=0, most=trials)
-    interval = binomtest(successes, trials).proportion_ci(method="wilson")
-    return float(interval.low), float(interval.high)
+    passed = check.count("passed", passed, least=0, most=trials)
+    interval = binomtest(passed, trials).proportion_ci(method="wilson")
+    return Estimate(passed / trials, float(interval.low), float(interval.high), trials, over)
 
 
-def mean_interval(values: npt.ArrayLike) -> tuple[float, float]:
-    """The 95 % interval of a mean by Student's t.
+def mean_estimate(values: npt.ArrayLike, *, over: str = "seeds") -> Estimate:
+    """The mean of independent values, with its interval by Student's t.
 
     Parameters
     ----------
-    values : array_like, shape (n,)
-        Independent and finite, at least two.
+    values : array_like, shape (trials,)
+        Finite, at least two.
+    over : str
+        What the trials are.
 
     Raises
     ------
     ValueError
-        If `values` is anything else.
+        If the values are anything else.
+
+    Examples
+    --------
+    >>> f"{mean_estimate([1.0, 2.0, 3.0]):.2f}"
+    '2.00 (-0.48 to 4.48)'
     """
     from scipy.stats import ttest_1samp
 
-    values = np.asarray(values, float)
+    values = np.asarray(values, dtype=float)
     if values.ndim != 1 or len(values) < 2 or not np.all(np.isfinite(values)):
         raise ValueError(f"values: got {values}, expected one axis of at least two finite numbers")
     low, high = ttest_1samp(values, 0).confidence_interval()
-    return float(low), float(high)
+    return Estimate(float(values.mean()), float(low), float(high), len(values), over)

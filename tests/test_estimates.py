@@ -1,0 +1,52 @@
+"""Intervals against formulas and tables."""
+
+import numpy as np
+import pytest
+
+from mflib.dynamics.estimates import mean_estimate, success_rate
+
+
+@pytest.mark.parametrize(("n", "t"), [(2, 12.7062), (3, 4.3027), (30, 2.0452)])
+def test_mean_against_the_table(n, t):
+    values = np.random.default_rng(n).normal(3, 2, n)
+    reach = t * np.std(values, ddof=1) / np.sqrt(n)
+    expected = np.mean(values) - reach, np.mean(values) + reach
+    np.testing.assert_allclose(mean_estimate(values).interval, expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("values", [[], [1.0], [[1.0, 2.0]], [1.0, np.nan]])
+def test_mean_needs_two_finite_numbers(values):
+    with pytest.raises(ValueError, match=r"values: got .* expected one axis"):
+        mean_estimate(values)
+
+
+def test_wilson_against_the_formula():
+    def formula(k, n, z=1.959963984540054):
+        p, middle = k / n, (k / n + z**2 / (2 * n)) / (1 + z**2 / n)
+        half = z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+        return middle - half, middle + half
+
+    for k, n in [(16, 16), (0, 8), (5, 8), (99, 100)]:
+        np.testing.assert_allclose(success_rate(k, n).interval, formula(k, n), atol=1e-12)
+
+
+def test_a_rate_counts_what_is_true():
+    rate = success_rate(np.array([[True, False], [True, True]]), over="cues")
+    assert (rate.value, rate.trials, rate.over) == (0.75, 4, "cues")
+    assert rate == success_rate(3, 4, over="cues")
+
+
+@pytest.mark.parametrize(
+    ("passed", "trials", "message"),
+    [
+        ([], None, "passed: got 0 values"),
+        ([1, 0], None, "passed: got 2 values of type int64"),
+        (5, 4, "passed: got 5"),
+        (-1, 4, "passed: got -1"),
+        (0, 0, "trials: got 0"),
+        (1.5, 4, "passed: got 1.5"),
+    ],
+)
+def test_trials_have_to_be_some(passed, trials, message):
+    with pytest.raises(ValueError, match=message):
+        success_rate(passed, trials)
