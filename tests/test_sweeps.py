@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,9 +10,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from mflib.book.sweeps import read, sweep
+from mflib.book.sweeps import failures, read, sweep
 
 
 @dataclass(frozen=True)
@@ -66,18 +68,56 @@ def test_a_sweep_gives_rows_in_order_and_a_table_that_can_be_read(tmp_path):
 def test_what_is_finished_is_not_done_again_and_what_failed_is(tmp_path):
     path = tmp_path / "table.jsonl"
     points = [Point(x, folder=str(tmp_path)) for x in (-1.0, 1.0)]
-    bad, good = sweep(double, points, path, workers=1, progress=False)
+    with pytest.warns(UserWarning, match="1 of 2 points failed, first: ArithmeticError: x is neg"):
+        (good,) = sweep(double, points, path, workers=1, progress=False)
+    assert good["twice"] == 2
+    (bad,) = failures(path)
+    assert bad["configuration"]["x"] == -1
     assert "ArithmeticError: x is negative" in bad["error"]
-    assert (good["error"], good["twice"]) == ("", 2)
     more = [*points, Point(2.0, folder=str(tmp_path))]
-    rows = sweep(double, more, path, workers=1, progress=False)
-    assert [row.get("twice") for row in rows] == [None, 2, 4]
+    with pytest.warns(UserWarning, match="1 of 3 points failed"):
+        rows = sweep(double, more, path, workers=1, progress=False)
+    assert [row["twice"] for row in rows] == [2, 4]
     marks = (tmp_path / "marks").read_text().split()
     assert sorted(marks) == ["-1.0", "-1.0", "1.0", "2.0"]
-    assert len(read(path)) == 3
+    assert read(path) == rows
     before = path.read_bytes()
-    assert sweep(double, more[1:], path, workers=1, progress=False) == rows[1:]
+    assert sweep(double, more[1:], path, workers=1, progress=False) == rows
     assert path.read_bytes() == before
+
+
+def of_numpy(point):
+    """What people return: NumPy's numbers, or nothing that fits."""
+    if point.x == 1:
+        return 3
+    if point.x == 2:
+        return {"y": object()}
+    return {"y": np.float32(1.5), "n": np.int64(3), "yes": np.bool_(True), "all": np.arange(2)}
+
+
+def test_numpy_is_welcome_and_what_cannot_be_kept_costs_one_point_only(tmp_path):
+    path = tmp_path / "table.jsonl"
+    with pytest.warns(UserWarning, match="2 of 3 points failed"):
+        (row,) = sweep(of_numpy, map(Point, (0.0, 1.0, 2.0)), path, workers=1, progress=False)
+    assert (row["y"], row["n"], row["yes"], row["all"]) == (1.5, 3, True, [0, 1])
+    assert read(path) == [row]
+    reasons = [point["error"].strip().splitlines()[-1] for point in failures(path)]
+    assert "TypeError: experiment: got 3, expected it to return a dictionary" in reasons
+
+
+def test_every_damaged_byte_of_a_table_is_noticed(tmp_path):
+    path = tmp_path / "table.jsonl"
+    rows = sweep(double, [Point(1.0), Point(2.0, "ä")], path, workers=1, progress=False)
+    content = path.read_bytes()
+    for position in range(len(content) - 1):
+        for bit in (1, 2, 32, 128):
+            damaged = bytearray(content)
+            damaged[position] ^= bit
+            path.write_bytes(damaged)
+            try:
+                assert read(path) == rows  # a byte that carries nothing, such as a space
+            except ValueError as error:
+                assert re.search(r"path: line \d of .* is damaged", str(error))
 
 
 def test_results_do_not_depend_on_the_number_of_workers(tmp_path):
@@ -114,7 +154,7 @@ RUN = """
 import sys
 sys.path.insert(0, {tests!r})
 from test_sweeps import Point, double
-from mflib.sweeps import sweep
+from mflib.book.sweeps import sweep
 if __name__ == "__main__":
     points = [Point(x, folder={folder!r}, seconds=0.3) for x in range(8)]
     sweep(double, points, {path!r}, workers=2, progress=False)

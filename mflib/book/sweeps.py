@@ -2,23 +2,27 @@
 
 An experiment is a plain function of a frozen configuration. :func:`sweep` runs it for every
 configuration that is not in the table yet, in processes of this machine or, by the address of a
-Dask scheduler, on any cluster. The table is a file of JSON lines. A finished point is one line,
-written at once and by one process: a run that is killed loses the points it was working on and
-nothing else. Before its points each run leaves a line that says when and with what it was done.
+Dask scheduler, on any cluster. The table is a file of JSON lines, each with a checksum. A finished
+point is one line, written at once and by one process: a run that is killed loses the points it
+was working on and nothing else. Before its points each run leaves a line that says when and with
+what it was done.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -27,7 +31,7 @@ PACKAGES = ("mflib", "tensorflow", "numpy", "scipy")
 
 
 def sweep(
-    experiment: Callable,
+    experiment: Callable[[Any], dict],
     configurations: Iterable,
     path: str | os.PathLike,
     *,
@@ -40,8 +44,9 @@ def sweep(
     Parameters
     ----------
     experiment : callable
-        ``experiment(configuration)`` returns a dictionary that JSON can hold. Other processes
-        must be able to import it, and it must depend on nothing but its configuration.
+        ``experiment(configuration)`` returns a dictionary of what JSON can hold; NumPy's numbers
+        and arrays are made plain. Other processes must be able to import it, and it must depend on
+        nothing but its configuration.
     configurations : iterable
         Instances of a frozen dataclass, whose fields JSON can hold, each once.
     path : path-like
@@ -57,9 +62,14 @@ def sweep(
     Returns
     -------
     list of dict
-        A row for each configuration, in their order: its fields, the results, ``seconds``, and
-        ``error``. A point that fails is recorded with its traceback and stops nothing; the next
-        sweep tries it again.
+        A row for each configuration that succeeded, in their order: its fields, the results, and
+        ``seconds``.
+
+    Warns
+    -----
+    UserWarning
+        If points failed. They are recorded with their traceback, in :func:`failures`, and stop
+        nothing; the next sweep tries them again.
 
     Raises
     ------
@@ -71,71 +81,83 @@ def sweep(
     wanted = {_key(asdict(configuration)): configuration for configuration in configurations}
     if len(wanted) < len(configurations):
         raise ValueError("configurations: got some twice, expected each once")
-    done = {}
-    if path.exists():
-        done = {_key(point["configuration"]): point for point in _points(path, name)}
+    done = _points(path, name) if path.exists() else {}
     missing = {k: c for k, c in wanted.items() if k not in done or done[k]["error"]}
     if missing:
         path.parent.mkdir(parents=True, exist_ok=True)
         _append(path, {"run": _provenance(name)})
-    bar = tqdm(
-        total=len(wanted),
-        initial=len(wanted) - len(missing),
-        unit="point",
-        disable=not progress,
-    )
+    total = len(wanted)
+    bar = tqdm(total=total, initial=total - len(missing), unit="point", disable=not progress)
     with bar:
         scheduler = scheduler or os.environ.get("MFLIB_SCHEDULER")
         for point in _run(experiment, list(missing.values()), scheduler, workers):
             _append(path, point)
             done[_key(point["configuration"])] = point
             bar.update()
-    return [_row(done[key]) for key in wanted]
+    failed = [done[key] for key in wanted if done[key]["error"]]
+    if failed:
+        reason = failed[0]["error"].strip().splitlines()[-1]
+        warnings.warn(f"{len(failed)} of {total} points failed, first: {reason}", stacklevel=2)
+    return [_row(done[key]) for key in wanted if not done[key]["error"]]
 
 
 def read(path: str | os.PathLike) -> list[dict]:
     """The rows of a table, in the order of their configurations' first appearance.
 
-    Parameters
-    ----------
-    path : path-like
-
     Returns
     -------
     list of dict
         As from :func:`sweep`. Of a point that was tried again the last trial counts.
+
+    Raises
+    ------
+    ValueError
+        If a line is damaged.
     """
-    points = {_key(point["configuration"]): point for point in _points(Path(path))}
-    return [_row(point) for point in points.values()]
+    return [_row(point) for point in _points(Path(path)).values() if not point["error"]]
 
 
-def _points(path: Path, name: str | None = None) -> Iterator[dict]:
-    """The points of a table, after a look at what it is a table of."""
-    lines = path.read_text(encoding="utf-8").split("\n")
+def failures(path: str | os.PathLike) -> list[dict]:
+    """The points of a table that failed: ``configuration``, ``seconds``, and ``error``."""
+    return [point for point in _points(Path(path)).values() if point["error"]]
+
+
+def _points(path: Path, name: str | None = None) -> dict[str, dict]:
+    """The points of a table by configuration, after a look at what it is a table of."""
+    points = {}
+    lines = path.read_bytes().split(b"\n")
     for number, line in enumerate(lines[:-1], 1):  # what follows the last end of line is unfinished
         try:
             entry = json.loads(line)
-        except json.JSONDecodeError as error:
+            if entry.pop("checksum") != _checksum(entry):
+                raise ValueError("its checksum does not fit")
+            if "run" not in entry:
+                points[_key(entry["configuration"])] = entry
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"path: line {number} of {path} is damaged") from error
-        if "run" not in entry:
-            yield entry
-        elif name not in (None, entry["run"]["experiment"]):
+        if "run" in entry and name not in (None, entry["run"]["experiment"]):
             raise ValueError(
                 f"path: {path} is a table of {entry['run']['experiment']}, expected {name}"
             )
+    return points
 
 
 def _append(path: Path, entry: dict) -> None:
     """Add a line, whole or not at all as far as a reader can see."""
+    line = json.dumps(entry | {"checksum": _checksum(entry)})
     with path.open("a+b") as file:
         if size := file.tell():
             file.seek(size - 1)
             if file.read() != b"\n":  # a run was killed while it wrote
                 file.seek(0)
                 file.truncate(file.read().rfind(b"\n") + 1)
-        file.write(json.dumps(entry).encode() + b"\n")
+        file.write(line.encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
+
+
+def _checksum(entry: dict) -> str:
+    return hashlib.sha256(json.dumps(entry).encode()).hexdigest()[:16]
 
 
 def _run(experiment, configurations, scheduler, workers) -> Iterator[dict]:
@@ -147,9 +169,8 @@ def _run(experiment, configurations, scheduler, workers) -> Iterator[dict]:
     local = {"threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
     local["env"] = {"TF_NUM_INTRAOP_THREADS": "1"}  # each point has one processor to itself
     with ExitStack() as stack:
-        if scheduler is None:
-            cluster = LocalCluster(n_workers=workers or os.cpu_count(), **local)
-            scheduler = stack.enter_context(cluster)
+        if scheduler is None:  # Dask counts the processors that this process may use
+            scheduler = stack.enter_context(LocalCluster(n_workers=workers, **local))
         client = stack.enter_context(Client(scheduler))
         futures = {
             client.submit(_attempt, experiment, configuration, pure=False): configuration
@@ -164,10 +185,20 @@ def _run(experiment, configurations, scheduler, workers) -> Iterator[dict]:
 def _attempt(experiment, configuration) -> dict:
     begin, result, error = time.perf_counter(), {}, ""
     try:
-        result = experiment(configuration)
+        found = experiment(configuration)
+        if not isinstance(found, dict):
+            raise TypeError(f"experiment: got {found!r}, expected it to return a dictionary")
+        result = json.loads(json.dumps(found, default=_plain))
     except Exception:  # whatever happens to a point, the others go on
         error = traceback.format_exc()
     return _point(configuration, result, time.perf_counter() - begin, error)
+
+
+def _plain(value):
+    """What JSON cannot hold, if it is NumPy's."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"experiment: got {value!r} of {type(value)}, expected what JSON can hold")
 
 
 def _point(configuration, result, seconds, error) -> dict:
@@ -180,8 +211,7 @@ def _point(configuration, result, seconds, error) -> dict:
 
 
 def _row(point: dict) -> dict:
-    row = point["configuration"] | point["result"]
-    return row | {"seconds": point["seconds"], "error": point["error"]}
+    return point["configuration"] | point["result"] | {"seconds": point["seconds"]}
 
 
 def _key(configuration: dict) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
+from mflib.book.sweeps import read, sweep
 from mflib.networks.files import load, save
 from mflib.networks.recurrent import Recurrent
 
@@ -16,7 +20,38 @@ NETWORKS = DATA / "recorded_networks"
 """Where recorded networks are kept."""
 
 
-def load_or_train(configuration, folder: Path = NETWORKS) -> Recurrent:
+def table(
+    experiment: Callable[[Any], dict], configurations: Iterable, name: str, scale: str
+) -> list[dict]:
+    """The rows of a recorded table; at scale ``"full"`` what it lacks is made first.
+
+    Parameters
+    ----------
+    experiment, configurations
+        As for :func:`mflib.book.sweeps.sweep`.
+    name : str
+        Of the file in ``data/``, without suffix.
+    scale : {"quick", "full"}
+
+    Returns
+    -------
+    list of dict
+        At ``"quick"`` all rows that are there.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such table: it is part of the checkout, not of the package.
+    """
+    path = DATA / f"{name}.jsonl"
+    if scale == "full":
+        return sweep(experiment, configurations, path)
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such table; `make full` makes it")
+    return read(path)
+
+
+def load_or_train(configuration: Any, folder: Path = NETWORKS) -> Recurrent:
     """The network of a configuration from its file; if there is none, it is trained and kept.
 
     Parameters
@@ -42,8 +77,7 @@ def load_or_train(configuration, folder: Path = NETWORKS) -> Recurrent:
         versions = {package: version(package) for package in ("tensorflow", "numpy", "scipy")}
         save(path, network, model=asdict(configuration), date=when, versions=versions)
     network, about = load(path)
-    if about.get("model") != asdict(configuration):
-        raise ValueError(
-            f"folder: {path} holds {about.get('model')}, expected {asdict(configuration)}"
-        )
+    expected = json.loads(json.dumps(asdict(configuration)))  # a tuple is a list in a file
+    if about.get("model") != expected:
+        raise ValueError(f"folder: {path} holds {about.get('model')}, expected {expected}")
     return network
