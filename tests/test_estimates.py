@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mflib.dynamics.estimates import mean_estimate, success_rate
+from mflib.dynamics.estimates import mean_estimate, median_estimate, success_rate
 
 
 @pytest.mark.parametrize(("n", "t"), [(2, 12.7062), (3, 4.3027), (30, 2.0452)])
@@ -18,6 +18,24 @@ def test_mean_against_the_table(n, t):
 def test_mean_needs_two_finite_numbers(values):
     with pytest.raises(ValueError, match=r"values: got .* expected one axis"):
         mean_estimate(values)
+
+
+def test_the_mean_of_equal_values_is_certain():
+    assert mean_estimate([0.1, 0.1, 0.1]).interval == pytest.approx((0.1, 0.1))
+
+
+def test_the_interval_of_a_median_covers_it():
+    """From tables of the sign test: the 6th of 20 values, the 7th of 24, the first of 6 to 8."""
+    for count, place in [(6, 1), (8, 1), (20, 6), (24, 7)]:
+        found = median_estimate(np.random.default_rng(count).permutation(count) + 1.0)
+        assert found.interval == (place, count + 1 - place)
+    assert median_estimate([1, 2, 3, 4, np.inf, np.inf]).interval == (1, np.inf)
+
+
+@pytest.mark.parametrize("values", [range(5), [[1.0] * 6], [np.nan] * 6])
+def test_median_needs_six_numbers(values):
+    with pytest.raises(ValueError, match=r"values: got .* at least six numbers"):
+        median_estimate(list(values))
 
 
 def test_wilson_against_the_formula():
