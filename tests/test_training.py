@@ -443,3 +443,28 @@ def test_an_increment_network_hears_data_only():
     protocol = dataclasses.replace(SHORT, forcing=SparseTeacherForcing(4))
     with pytest.raises(ValueError, match="forcing: got Sparse"):
         train(IncrementLSTM.create(2, 6), CIRCLES, protocol, progress=False)
+
+
+def test_mixing_inputs_damps_only_the_way_round_through_the_output():
+    """Not the whole Jacobian of the closed loop, as mixing states would."""
+    network, alpha, h = LSTM.create(2, 5, seed=3, dtype="float64"), 0.1, 1e-6
+    rng = np.random.default_rng(0)
+    state, data = rng.normal(size=(1, 10)), rng.normal(size=(1, 2))
+
+    def slope(function, at):
+        return np.stack(
+            [
+                (function(at + e).numpy()[0] - function(at - e).numpy()[0]) / (2 * h)
+                for e in h * np.eye(at.shape[1])[:, None]
+            ],
+            axis=1,
+        )
+
+    def mixed(state):
+        return network.step(state, alpha * data + (1 - alpha) * network.readout(state))
+
+    u = alpha * data + (1 - alpha) * network.readout(state).numpy()
+    own = slope(lambda s: network.step(s, u), state)
+    around = slope(lambda u: network.step(state, u), u) @ slope(network.readout, state)
+    np.testing.assert_allclose(slope(mixed, state), own + (1 - alpha) * around, atol=1e-8)
+    assert np.abs(slope(mixed, state) - (1 - alpha) * (own + around)).max() > 0.01
