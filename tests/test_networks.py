@@ -227,9 +227,9 @@ def test_units_fold_into_the_weights(network):
         (0.0, 0.0, "scale: got 0.0, expected positive"),
         (0.0, [1.0, -1.0], "scale: got"),
         (np.nan, 1.0, "location: got nan, expected finite"),
-        ([1, 2, 3], 1.0, r"location: got shape \(3,\) of int64, expected \(2,\)"),
-        (1j, 1.0, r"location: got shape \(\) of complex128"),
-        (0.0, "2", "scale: got shape"),
+        ([1, 2, 3], 1.0, r"location: got shape \(3,\) of int64, expected real numbers, \(2,\)"),
+        (1j, 1.0, "location: got 1j, expected a real number"),
+        (0.0, "2", "scale: got .2., expected a real number"),
         (np.ma.masked_array([1.0, 2.0], [True, False]), 1.0, "location: got"),
     ],
 )

@@ -44,7 +44,12 @@ def save(path: str | os.PathLike, network: Recurrent, **about) -> None:
     for name, array in arrays.items():
         if not np.all(np.isfinite(array)):
             raise ValueError(f"{name}: got values that are not finite, expected finite weights")
-    header = {"format": FORMAT, "kind": type(network).__name__, "about": about}
+    header = {
+        "format": FORMAT,
+        "kind": type(network).__name__,
+        "standardised": network.standardised,
+        "about": about,
+    }
     arrays["header"] = np.array(json.dumps(header, default=lambda x: np.asarray(x).tolist()))
     path = Path(path)
     partial = path.with_name(path.name + ".partial")
@@ -78,6 +83,7 @@ def load(path: str | os.PathLike) -> tuple[Recurrent, dict]:
         if header["format"] != FORMAT:
             raise ValueError(f"format: got {header['format']}, expected {FORMAT}")
         weights = {name: tf.constant(array) for name, array in arrays.items()}
-        return KINDS[header["kind"]](**weights), header["about"]
+        units = {"standardised": header.get("standardised", False)}
+        return KINDS[header["kind"]](**weights, **units), header["about"]
     except Exception as error:  # a damaged archive fails in a dozen ways, one for each layer
         raise ValueError(f"path: {path} is not a network file of mflib, or damaged") from error

@@ -95,7 +95,7 @@ class LSTM(Recurrent):
         weights["bias"] = tf.constant(np.repeat([0, 1, 0, 0], units), dtype)
         if peepholes:
             weights["peepholes"] = tf.zeros((3, units), dtype)
-        return cls(**weights)
+        return cls(**weights, standardised=True)
 
     @property
     def state_dim(self) -> int:

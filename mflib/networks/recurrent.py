@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from mflib.networks import _checks as check
+from mflib import checks
 
 
 class Network(tf.experimental.ExtensionType):
@@ -60,6 +60,10 @@ class Recurrent(Network):
         Of a :class:`GRU` (2, gates * units).
     readout_kernel : tf.Tensor, shape (units, outputs)
     readout_bias : tf.Tensor, shape (outputs,)
+    standardised : bool
+        Whether the network is meant for data of mean 0 and scale 1, as one that :meth:`create`
+        drew is. :meth:`in_units` makes of it one for data as they are, and training does so with
+        what it returns.
 
     Raises
     ------
@@ -72,6 +76,7 @@ class Recurrent(Network):
     bias: tf.Tensor
     readout_kernel: tf.Tensor
     readout_bias: tf.Tensor
+    standardised: bool = False
 
     @staticmethod
     def gates() -> int:
@@ -144,8 +149,8 @@ class Recurrent(Network):
         seed : int
         dtype : {"float32", "float64"}
         """
-        inputs, units = check.count("inputs", inputs), check.count("units", units)
-        outputs = inputs if outputs is None else check.count("outputs", outputs)
+        inputs, units = checks.count("inputs", inputs), checks.count("units", units)
+        outputs = inputs if outputs is None else checks.count("outputs", outputs)
         columns = cls.gates() * units
         rng = np.random.default_rng(seed)
 
@@ -161,7 +166,8 @@ class Recurrent(Network):
             "readout_kernel": glorot(units, outputs),
             "readout_bias": np.zeros(outputs),
         }
-        return cls(**{name: tf.constant(weight, dtype) for name, weight in weights.items()})
+        tensors = {name: tf.constant(weight, dtype) for name, weight in weights.items()}
+        return cls(**tensors, standardised=True)
 
     @property
     def units(self) -> int:
@@ -251,8 +257,14 @@ class Recurrent(Network):
                 f"in_units: got {self.inputs} inputs and {self.outputs} outputs, expected as many"
             )
         location, scale = (
-            tf.constant(np.broadcast_to(number, self.inputs), self.dtype)
-            for number in check.units(location, scale, self.inputs)
+            checks.reals(name, value, (self.inputs,) if np.ndim(value) else ())
+            for name, value in (("location", location), ("scale", scale))
+        )
+        if not np.all(scale > 0):
+            raise ValueError(f"scale: got {scale}, expected positive numbers")
+        location, scale = (
+            tf.constant(np.broadcast_to(numbers, self.inputs), self.dtype)
+            for numbers in (location, scale)
         )
         kernel = self.kernel / scale[:, None]
         changed = {
@@ -261,7 +273,7 @@ class Recurrent(Network):
             "readout_kernel": self.readout_kernel * scale,
             "readout_bias": self.readout_bias * scale + location,
         }
-        return replace(self, **changed)
+        return replace(self, **changed, standardised=False)
 
 
 class Memoryless(Network):

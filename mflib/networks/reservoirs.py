@@ -18,8 +18,7 @@ import numpy.typing as npt
 import tensorflow as tf
 from scipy.linalg import solve
 
-from mflib.networks import _checks as check
-
+from mflib import checks
 from mflib.networks.recurrent import Network, Recurrent, replace
 
 
@@ -204,9 +203,9 @@ def random_weights(
     >>> round(float(np.max(np.abs(np.linalg.eigvals(weights["recurrent_kernel"])))), 6)
     1.4
     """
-    units, inputs = check.count("units", units), check.count("inputs", inputs)
-    radius, strength = check.real("radius", radius, 0), check.real("strength", strength, 0)
-    density = check.real("density", density, above=0)
+    units, inputs = checks.count("units", units), checks.count("inputs", inputs)
+    radius, strength = checks.real("radius", radius, 0), checks.real("strength", strength, 0)
+    density = checks.real("density", density, above=0)
     rng = np.random.default_rng(seed)
     recurrent = rng.uniform(-1, 1, (units, units)) * (rng.random((units, units)) < density)
     largest = np.max(np.abs(np.linalg.eigvals(recurrent)))
@@ -288,11 +287,13 @@ def fit_readout(
     True
     """
     states = np.asarray(states)  # their type stays: features are computed in it
-    tasks, samples, _ = check.reals("states", states, ("tasks", "samples", reservoir.state_dim)).shape
-    targets = check.reals("targets", targets, (tasks, samples, reservoir.outputs))
-    ridge = check.real("ridge", ridge, above=0)
+    tasks, samples, _ = checks.reals(
+        "states", states, ("tasks", "samples", reservoir.state_dim)
+    ).shape
+    targets = checks.reals("targets", targets, (tasks, samples, reservoir.outputs))
+    ridge = checks.real("ridge", ridge, above=0)
     weights = np.full(tasks, 1 / tasks) if weights is None else weights
-    weights = check.reals("weights", weights, (tasks,))
+    weights = checks.reals("weights", weights, (tasks,))
     if np.any(weights < 0) or not np.any(weights):
         raise ValueError(f"weights: got {weights}, expected none negative and one positive")
     gram, cross = 0.0, 0.0
