@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from docutils import nodes
+from docutils.nodes import TextElement
+from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.domains.python import PyObject
+from sphinx.environment import BuildEnvironment
 
 
 def skip_fields(
@@ -28,11 +32,23 @@ def split_attributes(
     lines[:] = (head + title + attributes).split("\n")
 
 
+def resolve_anywhere(
+    app: Sphinx, env: BuildEnvironment, node: pending_xref, shown: TextElement
+) -> nodes.reference | None:
+    """Find what a docstring names, such as `train`, in whichever module of mflib it is."""
+    if node.get("refdomain") != "py" or node.get("refspecific"):
+        return None
+    node["refspecific"] = True
+    where = (env, node["refdoc"], app.builder, node["reftype"], node["reftarget"])
+    return env.get_domain("py").resolve_xref(*where, node, shown)
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the extension, and call the attributes of a class what their docstrings do."""
     for kind in PyObject.doc_field_types:
         if kind.name == "variable":
             kind.label = "Attributes"
+    app.connect("missing-reference", resolve_anywhere)
     app.connect("autodoc-skip-member", skip_fields)
     app.connect("autodoc-process-docstring", split_attributes, priority=400)  # before napoleon
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

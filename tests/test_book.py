@@ -17,9 +17,10 @@ from playwright.sync_api import sync_playwright
 
 from tools.project import pages
 
+pytestmark = pytest.mark.book
 ROOT = Path(__file__).parents[1]
 PAGES = list(pages(yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))))
-PAGES += ["genindex", "search"]
+PAGES += ["genindex", "py-modindex", "search"]
 PHONE, DESKTOP = 360, 1280
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update "

@@ -7,6 +7,8 @@ import pytest
 from tools import check
 from tools.execute import last_good
 
+pytestmark = pytest.mark.book
+
 
 @pytest.fixture(scope="session")
 def results(built):

@@ -17,7 +17,7 @@ MAX_OUTPUT = 3_000_000  # characters of one output; a page has to load on a phon
 
 # What TensorFlow says on starting, whatever its log level, and progress bars. Everything else
 # on stderr counts as a warning that the rendered book would hide.
-_HARMLESS = re.compile(
+HARMLESS = re.compile(
     r"WARNING: All log messages before absl::InitializeLog"
     r"|To enable the following instructions:"
     r"|(?:[IWE]\d{4} |\d{4}-\d\d-\d\d ).*\b(?:port|cudart_stub|cpu_feature_guard|cuda_\w+"
@@ -102,7 +102,7 @@ def _cell_problems(cell: NotebookNode) -> list[str]:
         for name in ("stderr", "stdout")
     )
     for line in re.split(r"[\r\n]+", stderr):
-        if line.strip() and not _HARMLESS.match(line):
+        if line.strip() and not HARMLESS.match(line):
             problems.append(f"a warning that the book would hide: {line.strip()}")
     # In a notebook, TensorFlow's Python side warns on stdout.
     problems += [f"a warning: {line}" for line in re.findall(r"(?m)^WARNING:.*", stdout)]
