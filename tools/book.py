@@ -17,6 +17,11 @@ from tools.execute import Limits, execute, last_good, verify
 from tools.project import BookError, Project
 from tools.render import render
 
+# What this process may use: in a container, fewer than the machine has.
+PROCESSORS = (
+    len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+)
+
 # Seconds allowed for one cell and for one chapter.
 TIMEOUTS = {"quick": (600, 1200), "full": (6 * 3600, 12 * 3600)}
 
@@ -76,13 +81,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--parameter", metavar="NAME=VALUE", action="append", default=[], help="as in seed=3"
     )
-    parser.add_argument("--processes", type=int, default=os.cpu_count())
+    parser.add_argument("--processes", type=int, default=PROCESSORS)
     parser.add_argument("--cell-timeout", type=int, metavar="SECONDS")
     parser.add_argument("--chapter-timeout", type=int, metavar="SECONDS")
     options = parser.parse_args(arguments)
     cell, chapter = TIMEOUTS[options.scale]
     limits = Limits(
-        processes=max(1, min(options.processes, os.cpu_count() or 1)),
+        processes=max(1, min(options.processes, PROCESSORS)),
         cell=options.cell_timeout or cell,
         chapter=options.chapter_timeout or chapter,
     )
