@@ -112,7 +112,7 @@ def test_a_unit_held_at_its_level_and_rows_of_patients():
     network = Elman.create(inputs=2, units=3, seed=0, dtype="float64")
     keep = tf.constant([[1.0, 0.0, 1.0], [0.5, 1.0, 1.0]], tf.float64)
     patients = Lesioned(network, keep, tf.constant([1.0, 2.0, 3.0], tf.float64))
-    heard = patients.heard(tf.constant([[4.0, 4.0, 4.0]] * 4, tf.float64)).numpy()
+    heard = patients.muted(tf.constant([[4.0, 4.0, 4.0]] * 4, tf.float64)).numpy()
     np.testing.assert_array_equal(heard[:2], [[4, 2, 4], [2.5, 4, 4]])
     np.testing.assert_array_equal(heard[2:], heard[:2])
 
@@ -166,14 +166,14 @@ def test_a_flag_is_read_at_places_never_seen_and_a_velocity_is_not():
 @pytest.mark.parametrize(
     ("call", "name"),
     [
-        (lambda: activity(np.ones(3), np.ones((3, 2))), "signal, outputs"),
-        (lambda: shared([1, 2], [1], [0.5]), "first, second"),
+        (lambda: activity(np.ones(3), np.ones((3, 2))), "signal"),
+        (lambda: shared([1, 2], [1], [0.5]), "second"),
         (lambda: overlap([0, 0], [1, 1]), "first"),
         (lambda: selectivity(np.ones((3, 2))), "tasks"),
         (lambda: lesions(PENS, TASKS, DT, np.ones(4)), "keep"),
         (lambda: lesions(PENS, TASKS, DT, np.ones((1, 4)), level=[0]), "level"),
         (lambda: matching_moments(np.ones((5, 2)), np.ones((5, 2)), 6), "count"),
-        (lambda: transplant(np.ones((2, 3)), np.ones((2, 3)), np.ones(2)), "receiver"),
+        (lambda: transplant(np.ones((2, 3)), np.ones((2, 3)), np.ones(2)), "basis"),
         (lambda: decoding(np.ones((2, 1)), np.ones((2, 1)), [0, 0], [1, 1]), "first_fold"),
         (lambda: signals(Elman.create(inputs=2, units=3), np.ones((4, 5))), "states"),
     ],

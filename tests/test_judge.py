@@ -1,5 +1,7 @@
 """The judge on orbits whose verdict is known, and on networks that cannot pass."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -13,7 +15,14 @@ from mflib.multifunctionality.judge import (
     judge_states,
     strict,
 )
-from mflib.multifunctionality.tasks import Circle, cues, seeing_double
+from mflib.multifunctionality.tasks import (
+    Attractor,
+    Circle,
+    ClosedCurve,
+    Lissajous,
+    cues,
+    seeing_double,
+)
 from mflib.networks.lstm import LSTM
 from mflib.networks.recurrent import Network
 
@@ -191,3 +200,60 @@ def test_tasks_need_names_of_their_own():
 def test_circle_of_another_speed():
     fast = Circle("fast", 2.0, omega=-3.0)
     assert strict(orbit(fast), fast, 0.1).passed
+
+
+@dataclass(frozen=True)
+class Egg(ClosedCurve):
+    """A curve of a user's own: an oval with a blunt end, somewhere off the origin."""
+
+    name: str = "egg"
+    omega: float = 0.7
+
+    def at(self, phase):
+        x = 3 * np.cos(phase)
+        return np.stack([5 + x, 2 * np.sin(phase) * (1 + 0.1 * x)], axis=-1)
+
+
+CURVES = [
+    Egg(),
+    Egg(omega=-2.0),
+    *(Lissajous(a, b, backwards=back) for a, b in ((1, 2), (3, 2), (3, 4)) for back in (0, 1)),
+]
+
+
+@pytest.mark.parametrize("curve", CURVES, ids=str)
+def test_the_strict_judge_knows_any_closed_curve(curve):
+    run = curve.trajectory(round(25 * curve.period / 0.1), 0.1, phase=1.0)
+    noise = np.random.default_rng(0).normal(size=run.shape)
+    assert strict(run, curve, 0.1).reason == "faithful"
+    assert strict(run + 0.01 * noise, curve, 0.1).passed
+    assert strict(run[::-1], curve, 0.1).reason in ("wrong direction", "reverses")
+    assert strict(curve.at(np.zeros(len(run))), curve, 0.1).reason == "fixed point"
+    centre = run.mean(axis=0)
+    assert strict(centre + 1.3 * (run - centre), curve, 0.1).reason == "off the curve"
+    slow = curve.trajectory(len(run), 0.097, phase=1.0)
+    assert strict(slow, curve, 0.1).reason == "wrong frequency"
+    drifting = run + np.linspace(0, 0.1, len(run))[:, None]
+    assert strict(drifting, curve, 0.1).reason == "drifts"
+
+
+def test_a_circle_judged_as_any_curve_gets_the_verdicts_of_a_circle():
+    class Plain(ClosedCurve):
+        name, omega, at = A.name, A.omega, A.at
+
+    for name, run in FAITHFUL.items():
+        assert strict(run, Plain(), DT).passed, name
+    for reason in ("diverged", "fixed point", "wrong direction", "wrong frequency"):
+        assert strict(UNFAITHFUL[reason], Plain(), DT).reason == reason
+
+
+def test_curves_that_are_no_circles_have_no_historical_verdict():
+    judgement = judge(LSTM.create(inputs=2, units=4), [Lissajous(1, 2), A], DT)
+    assert judgement.historical.keys() == {"A"}
+    assert not judgement.historically_multifunctional
+    assert judgement.strict.keys() == judgement.recovered.keys() == {"1:2", "A"}
+
+
+def test_what_is_no_closed_curve_is_named():
+    with pytest.raises(ValueError, match=r"task: got Attractor\(.*expected a closed curve"):
+        strict(orbit(A), Attractor("lorenz", dt=0.02), DT)

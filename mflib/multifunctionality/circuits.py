@@ -1,8 +1,8 @@
 r"""Which units a network uses for which task, and what happens without them.
 
-For any :class:`~mflib.networks.recurrent.Recurrent` network and any tasks. *Activity* is measured on the
-attractors, as it is in animals: by how far a signal moves (:func:`activity`), how much of it is
-shared (:func:`shared`, :func:`overlap`) and how much its level says of the task
+For any :class:`~mflib.networks.recurrent.Recurrent` network and any tasks. *Activity* is measured
+on the attractors, as it is in animals: by how far a signal moves (:func:`activity`), how much of it
+is shared (:func:`shared`, :func:`overlap`) and how much its level depends on the task
 (:func:`selectivity`). *Need* is measured by taking something away (:class:`Lesioned`,
 :func:`lesions`). *Cause* is measured by putting a part of one attractor's state into another's
 (:func:`matching_moments`, :func:`transplant`).
@@ -11,22 +11,25 @@ shared (:func:`shared`, :func:`overlap`) and how much its level says of the task
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 from scipy.spatial import cKDTree
 
+from mflib import checks
 from mflib.modelling.closed_loop import free_run, warm_up
 from mflib.multifunctionality.judge import judge as judge_all
 from mflib.multifunctionality.judge import strict
+from mflib.multifunctionality.tasks import ClosedCurve
 from mflib.networks.lstm import LSTM
 from mflib.networks.recurrent import Network, Recurrent
 
 SHRINKAGE = 1e-6
 
 
-def fisher_discriminant(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def fisher_discriminant(first: npt.ArrayLike, second: npt.ArrayLike) -> np.ndarray:
     r"""The direction along which two sets of points are furthest apart for their spread.
 
     Fisher's linear discriminant, :math:`w \propto S^{-1}(\mu_1 - \mu_2)` with the within-set
@@ -52,18 +55,10 @@ def fisher_discriminant(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     --------
     >>> rng = np.random.default_rng(0)
     >>> cloud = rng.normal(size=(500, 3)) * [10, 10, 0.1]
-    >>> separating_direction(cloud + [0, 0, 1], cloud - [0, 0, 1]).round(2) + 0.0
+    >>> fisher_discriminant(cloud + [0, 0, 1], cloud - [0, 0, 1]).round(2) + 0.0
     array([0., 0., 1.])
     """
-    first, second = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
-    for name, points in (("first", first), ("second", second)):
-        if points.ndim != 2 or len(points) < 2 or points.shape[1] != first.shape[1]:
-            raise ValueError(
-                f"{name}: got shape {points.shape}, expected (points, dim) with two points or "
-                "more and the same dim for both sets"
-            )
-        if not np.all(np.isfinite(points)):
-            raise ValueError(f"{name}: got values that are not finite, expected finite numbers")
+    first, second = _two_sets(first, second)
     spread = np.atleast_2d(np.cov(first.T) + np.cov(second.T))
     spread += SHRINKAGE * np.trace(spread) / len(spread) * np.eye(len(spread))
     direction = np.linalg.solve(spread, first.mean(axis=0) - second.mean(axis=0))
@@ -90,8 +85,10 @@ class Activity(NamedTuple):
     followed: np.ndarray
 
 
-def on_attractors(network: Network, cue, settle: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """A stretch of each attractor: hear a cue, run free until settled, then look.
+def on_attractors(
+    network: Network, cue: npt.ArrayLike, settle: int, steps: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """A stretch of each attractor: after a cue, and a free run until settled.
 
     Parameters
     ----------
@@ -109,13 +106,13 @@ def on_attractors(network: Network, cue, settle: int, steps: int) -> tuple[np.nd
     """
     settled = free_run(network, warm_up(network, cue), settle).state
     run = free_run(network, settled, steps, states=True)
-    return run.states.numpy(), run.outputs.numpy()
+    return np.asarray(run.states), run.outputs.numpy()
 
 
 def task_reached(
     network: Network,
-    states,
-    tasks: Sequence,
+    states: npt.ArrayLike,
+    tasks: Sequence[ClosedCurve],
     dt: float,
     *,
     periods: int = 40,
@@ -133,7 +130,8 @@ def task_reached(
     periods : int
         Length of the run, in periods of the slowest task; the judge sees its end.
     judge : callable
-        :func:`mflib.multifunctionality.judge.strict`, or one for other tasks with the same arguments.
+        :func:`~mflib.multifunctionality.judge.strict`, or one for other tasks with the same
+        arguments.
 
     Returns
     -------
@@ -149,8 +147,8 @@ def task_reached(
     return np.array([next(done(run), -1) for run in outputs])
 
 
-def signals(network: Recurrent, states) -> dict[str, np.ndarray]:
-    """What every unit says and keeps, and its gates, along a run of the closed loop.
+def signals(network: Recurrent, states: npt.ArrayLike) -> dict[str, np.ndarray]:
+    """Output and cell of every unit, and its gates, along a run of the closed loop.
 
     Parameters
     ----------
@@ -169,7 +167,8 @@ def signals(network: Recurrent, states) -> dict[str, np.ndarray]:
     >>> sorted(signals(network, np.zeros((5, 16))))
     ['c', 'f', 'g', 'h', 'i', 'o']
     """
-    state = _states("states", states, network)
+    checks.reals("states", states, ("steps", network.state_dim))
+    state = tf.cast(np.asarray(states), network.dtype)
     units = network.units
     found = {"h": state[:, :units]}
     if isinstance(network, LSTM):
@@ -185,7 +184,7 @@ def signals(network: Recurrent, states) -> dict[str, np.ndarray]:
     return {name: signal.numpy() for name, signal in found.items()}
 
 
-def activity(signal, outputs) -> Activity:
+def activity(signal: npt.ArrayLike, outputs: npt.ArrayLike) -> Activity:
     """Level, spread and agreement with the outputs, of each column of a signal.
 
     Parameters
@@ -199,12 +198,8 @@ def activity(signal, outputs) -> Activity:
     ValueError
         If they do not fit each other.
     """
-    signal, outputs = np.asarray(signal, dtype=float), np.asarray(outputs, dtype=float)
-    if signal.ndim != 2 or outputs.ndim != 2 or len(signal) != len(outputs):
-        raise ValueError(
-            f"signal, outputs: got shapes {signal.shape} and {outputs.shape}, expected "
-            "(steps, units) and (steps, outputs)"
-        )
+    signal = checks.reals("signal", signal, ("steps", "units"))
+    outputs = checks.reals("outputs", outputs, (len(signal), "outputs"))
     mean, spread = signal.mean(axis=0), signal.std(axis=0)
     regressors = outputs - outputs.mean(axis=0)
     solution = np.linalg.lstsq(regressors, signal - mean, rcond=None)[0]
@@ -213,7 +208,7 @@ def activity(signal, outputs) -> Activity:
     return Activity(mean, spread, np.divide(explained, spread, where=moving, out=0 * spread) ** 2)
 
 
-def shared(first, second, thresholds) -> np.ndarray:
+def shared(first: npt.ArrayLike, second: npt.ArrayLike, thresholds: npt.ArrayLike) -> np.ndarray:
     """Of the units active in the first task, the share that is active in the second.
 
     Parameters
@@ -240,7 +235,7 @@ def shared(first, second, thresholds) -> np.ndarray:
     return np.divide(both, active, where=active > 0, out=np.full(len(levels), np.nan))
 
 
-def overlap(first, second) -> float:
+def overlap(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
     r"""The shared fraction without a threshold: :math:`\sum_j \min(a_j, b_j) / \sum_j a_j`.
 
     Both sums are integrals over all thresholds: :math:`\min(a_j, b_j)` is the range of thresholds
@@ -262,12 +257,12 @@ def overlap(first, second) -> float:
     return float(np.minimum(first, second).sum() / first.sum())
 
 
-def selectivity(*tasks) -> np.ndarray:
-    r"""How much of a signal's variance is its level's differing between tasks, from 0 to 1.
+def selectivity(*tasks: npt.ArrayLike) -> np.ndarray:
+    r"""How much of a signal's variance is a difference of level between tasks, from 0 to 1.
 
     The correlation ratio :math:`\eta^2`: variance of the tasks' means over the variance of all
-    values together, every task with the same weight. 0 is a unit whose mean says nothing of the
-    task; 1 a unit that says nothing else. NaN is a signal that never changes.
+    values together, every task with the same weight. 0 is a unit whose mean is the same in all
+    tasks; 1 one that is constant in each. NaN is a signal that never changes.
 
     Parameters
     ----------
@@ -279,11 +274,10 @@ def selectivity(*tasks) -> np.ndarray:
     >>> selectivity([[0.0, 1.0], [2.0, 1.0]], [[0.0, 5.0], [2.0, 5.0]])
     array([0., 1.])
     """
-    arrays = [np.asarray(task, dtype=float) for task in tasks]
-    if len(arrays) < 2 or any(a.ndim != 2 or a.shape[1:] != arrays[0].shape[1:] for a in arrays):
-        raise ValueError(
-            f"tasks: got shapes {[a.shape for a in arrays]}, expected two or more of (steps, units)"
-        )
+    if len(tasks) < 2:
+        raise ValueError(f"tasks: got {len(tasks)} signals, expected two or more")
+    units = np.shape(tasks[0])[-1]
+    arrays = [checks.reals("tasks", task, ("steps", units)) for task in tasks]
     between = np.var([task.mean(axis=0) for task in arrays], axis=0)
     within = np.mean([task.var(axis=0) for task in arrays], axis=0)
     total = between + within
@@ -291,21 +285,21 @@ def selectivity(*tasks) -> np.ndarray:
 
 
 class Lesioned(Network):
-    r"""A network that hears some of its units less, or not at all.
+    r"""A network some of whose units are muted, in part or wholly.
 
     Wherever ``h`` is read, by the recurrent weights and by the readout, it is replaced by
 
     .. math:: k \odot h + (1 - k) \odot l
 
-    with what is kept, ``keep``, and a level ``l`` that takes the place of the rest. A unit speaks
-    to others through ``h`` alone, so ``keep`` 0 removes it with its ``c`` and its gates.
+    with what is kept, ``keep``, and a level ``l`` that takes the place of the rest. A unit acts
+    on others through ``h`` alone, so ``keep`` 0 removes it with its ``c`` and its gates.
 
     Attributes
     ----------
     network : Recurrent
     keep : tf.Tensor, shape (rows, units)
         0 for a unit that is removed, 1 for one that is whole. A row for each member of the
-        batch makes each another patient; fewer rows are repeated.
+        batch is a lesion of its own; fewer rows are repeated.
     level : tf.Tensor, shape (units,)
         0, or for instance a unit's mean.
     """
@@ -324,36 +318,36 @@ class Lesioned(Network):
         """The network's own."""
         return self.network.initial_state(batch)
 
-    def heard(self, state: tf.Tensor) -> tf.Tensor:
-        """The state as the lesioned network reads it."""
+    def muted(self, state: tf.Tensor) -> tf.Tensor:
+        """The state with units muted."""
         h, rest = tf.split(state, [self.units, self.state_dim - self.units], axis=1)
         h = tf.reshape(h, (-1, *self.keep.shape))
         h = tf.reshape(self.keep * h + (1 - self.keep) * self.level, (-1, self.units))
         return tf.concat([h, rest], axis=1)
 
     def step(self, state: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
-        """The network's own, from what is heard of the state."""
-        return self.network.step(self.heard(state), u)
+        """The network's own, from the muted state."""
+        return self.network.step(self.muted(state), u)
 
     def readout(self, state: tf.Tensor) -> tf.Tensor:
-        """The network's own, of what is heard of the state."""
-        return self.network.readout(self.heard(state))
+        """The network's own, of the muted state."""
+        return self.network.readout(self.muted(state))
 
     def closed_step(self, state: tf.Tensor) -> tf.Tensor:
-        """The network's own, from what is heard of the state."""
-        return self.network.closed_step(self.heard(state))
+        """The network's own, from the muted state."""
+        return self.network.closed_step(self.muted(state))
 
 
 def lesions(
     network: Recurrent,
-    tasks: Sequence,
+    tasks: Sequence[ClosedCurve],
     dt: float,
-    keep,
-    level=None,
+    keep: npt.ArrayLike,
+    level: npt.ArrayLike | None = None,
     *,
     cues_per_task: int = 8,
     judge: Callable = judge_all,
-    **options,
+    **options: Any,
 ) -> np.ndarray:
     """Which tasks survive which lesions: each lesion before the judge, all in one run.
 
@@ -371,8 +365,8 @@ def lesions(
     cues_per_task : int
         For each lesion. All of them must succeed, and again after the kick.
     judge : callable
-        :func:`mflib.multifunctionality.judge.judge`, or one for other tasks with the same arguments, whose result
-        has the same ``strict`` and ``recovered``.
+        :func:`~mflib.multifunctionality.judge.judge`, or one for other tasks with the same
+        arguments, whose result has the same ``strict`` and ``recovered``.
     **options
         Of the judge.
 
@@ -382,22 +376,19 @@ def lesions(
 
     Examples
     --------
-    >>> from mflib.tasks import seeing_double
+    >>> from mflib.multifunctionality.tasks import seeing_double
     >>> network = LSTM.create(inputs=2, units=4)
     >>> lesions(network, seeing_double(), 0.1, 1 - np.eye(4)).any()
     np.False_
     """
-    keep = np.asarray(keep, dtype=float)
-    if keep.ndim != 2 or keep.shape[1] != network.units or not len(keep):
-        raise ValueError(f"keep: got shape {keep.shape}, expected (lesions, {network.units})")
-    level = np.zeros(network.units) if level is None else np.asarray(level, dtype=float)
-    if level.shape != (network.units,):
-        raise ValueError(f"level: got shape {level.shape}, expected {(network.units,)}")
-    # the judge's cues go round the orbit; they are dealt out to the lesions like cards
+    keep = checks.reals("keep", keep, ("lesions", network.units))
+    level = np.zeros(network.units) if level is None else level
+    level = checks.reals("level", level, (network.units,))
+    # the judge's cues go round the orbit; they are dealt out to the lesions in turn
     rows = np.tile(keep, (len(tasks) * cues_per_task, 1))
-    patients = Lesioned(network, tf.cast(rows, network.dtype), tf.cast(level, network.dtype))
+    lesioned = Lesioned(network, tf.cast(rows, network.dtype), tf.cast(level, network.dtype))
     count = len(keep)
-    found = judge(patients, tasks, dt, cues_per_task=cues_per_task * count, **options)
+    found = judge(lesioned, tasks, dt, cues_per_task=cues_per_task * count, **options)
 
     def survives(lesion, name):
         verdicts = found.strict[name][lesion::count] + found.recovered[name][lesion::count]
@@ -406,7 +397,12 @@ def lesions(
     return np.array([[survives(k, task.name) for task in tasks] for k in range(count)])
 
 
-def decoding(first, second, first_fold, second_fold) -> float:
+def decoding(
+    first: npt.ArrayLike,
+    second: npt.ArrayLike,
+    first_fold: npt.ArrayLike,
+    second_fold: npt.ArrayLike,
+) -> float:
     """How well a linear rule tells two attractors apart where it was not fitted.
 
     Fisher's discriminant with its threshold halfway between the means, fitted to all folds but
@@ -424,7 +420,7 @@ def decoding(first, second, first_fold, second_fold) -> float:
     float
         Share of right answers, both attractors with the same weight; a coin has 0.5.
     """
-    first, second = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
+    first, second = _two_sets(first, second)
     first_fold, second_fold = np.asarray(first_fold), np.asarray(second_fold)
     right = []
     for fold in np.intersect1d(first_fold, second_fold):
@@ -438,7 +434,9 @@ def decoding(first, second, first_fold, second_fold) -> float:
     return float(np.mean(right))
 
 
-def matching_moments(first, second, count: int) -> tuple[np.ndarray, np.ndarray]:
+def matching_moments(
+    first: npt.ArrayLike, second: npt.ArrayLike, count: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Moments of two runs at which their outputs agree.
 
     Parameters
@@ -453,14 +451,13 @@ def matching_moments(first, second, count: int) -> tuple[np.ndarray, np.ndarray]
     at_first, at_second : numpy.ndarray of int, shape (count,)
         For each moment of the first run the one of the second with the nearest output.
     """
-    first, second = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
-    if not 1 <= count <= len(first):
-        raise ValueError(f"count: got {count}, expected between 1 and the {len(first)} steps")
+    first, second = _two_sets(first, second)
+    count = checks.count("count", count, most=len(first))
     moments = np.linspace(0, len(first), count, endpoint=False).astype(int)
     return moments, cKDTree(second).query(first[moments])[1]
 
 
-def transplant(receiver, donor, basis) -> np.ndarray:
+def transplant(receiver: npt.ArrayLike, donor: npt.ArrayLike, basis: npt.ArrayLike) -> np.ndarray:
     r"""Replace a part of each state by the same part of another: :math:`s + P(s' - s)`.
 
     Parameters
@@ -478,30 +475,20 @@ def transplant(receiver, donor, basis) -> np.ndarray:
     >>> transplant([[1.0, 2.0]], [[5.0, 6.0]], basis=[[0.0, 1.0]])
     array([[1., 6.]])
     """
-    receiver, donor = np.asarray(receiver, dtype=float), np.asarray(donor, dtype=float)
-    basis = np.atleast_2d(np.asarray(basis, dtype=float))
-    if receiver.shape != donor.shape or basis.shape[1:] != receiver.shape[1:]:
-        raise ValueError(
-            f"receiver, donor, basis: got shapes {receiver.shape}, {donor.shape} and "
-            f"{basis.shape}, expected two of (batch, state_dim) and (rank, state_dim)"
-        )
+    receiver = checks.reals("receiver", receiver, ("batch", "state_dim"))
+    donor = checks.reals("donor", donor, receiver.shape)
+    basis = checks.reals("basis", np.atleast_2d(basis), ("rank", receiver.shape[1]))
     return receiver + (donor - receiver) @ np.linalg.pinv(basis) @ basis
 
 
-def _spreads(first, second) -> tuple[np.ndarray, np.ndarray]:
-    first, second = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
-    if first.ndim != 1 or first.shape != second.shape or min(first.min(), second.min()) < 0:
-        raise ValueError(
-            f"first, second: got shapes {first.shape} and {second.shape}, expected a spread, at "
-            "least 0, for each unit"
-        )
+def _spreads(first: npt.ArrayLike, second: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    first = checks.reals("first", first, ("units",))
+    second = checks.reals("second", second, first.shape)
+    if min(first.min(), second.min()) < 0:
+        raise ValueError("first, second: got numbers below 0, expected spreads")
     return first, second
 
 
-def _states(name, states, network) -> tf.Tensor:
-    state = tf.cast(np.asarray(states), network.dtype)
-    if state.ndim != 2 or state.shape[1] != network.state_dim:
-        raise ValueError(
-            f"{name}: got shape {tuple(state.shape)}, expected (steps, {network.state_dim})"
-        )
-    return state
+def _two_sets(first: npt.ArrayLike, second: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    first = checks.reals("first", first, ("points", "dim"))
+    return first, checks.reals("second", second, ("points", first.shape[1]))

@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from mflib.dynamics.attractors import identify_all
 from mflib.modelling.closed_loop import free_run, warm_up
+from mflib.multifunctionality.tasks import Task
 from mflib.networks.recurrent import Network
 
 PERIOD = 40
@@ -25,8 +27,8 @@ RUNS = 16
 
 def final_attractors(
     network: Network,
-    cues,
-    tasks: Sequence,
+    cues: npt.ArrayLike,
+    tasks: Sequence[Task],
     turns: int = TURNS,
     period: int = PERIOD,
 ) -> list[str]:
@@ -36,9 +38,8 @@ def final_attractors(
     ----------
     network : Network
     cues : array_like, shape (batch, time, dim)
-    tasks : sequence
-        Of :class:`~mflib.multifunctionality.tasks.Attractor` or :class:`~mflib.multifunctionality.tasks.Lissajous`, between which to
-        decide. Velocities count too: the attractors share one place.
+    tasks : sequence of Task
+        Between which to decide. Velocities count too: the attractors share one place.
     turns : int
         Of the free run. The last 100 are looked at.
     period : int
@@ -57,7 +58,9 @@ def final_attractors(
     return name_attractors(late_run(network, cues, turns, period), tasks)
 
 
-def late_run(network: Network, cues, turns: int = TURNS, period: int = PERIOD) -> np.ndarray:
+def late_run(
+    network: Network, cues: npt.ArrayLike, turns: int = TURNS, period: int = PERIOD
+) -> np.ndarray:
     """The last hundred turns of the closed loop after each cue.
 
     Parameters
@@ -88,34 +91,33 @@ def late_run(network: Network, cues, turns: int = TURNS, period: int = PERIOD) -
     return run.outputs.numpy()
 
 
-def name_attractors(runs, tasks: Sequence) -> list[str]:
+def name_attractors(runs: np.ndarray | Sequence[np.ndarray], tasks: Sequence[Task]) -> list[str]:
     """The name of the task's attractor that each run is on, or ``"none"``.
 
     Parameters
     ----------
     runs : array_like, shape (batch, steps, dim)
-        A hundred turns or more: in fewer even true orbits of Lorenz' system may be taken for
-        Chen's, which has wings as it has.
-    tasks : sequence
+        A hundred turns or more: in fewer even true orbits of the Lorenz system may be taken
+        for Chen's, which has wings as it has.
+    tasks : sequence of Task
 
     Returns
     -------
     list of str
     """
     known = {task.name: task.data() for task in tasks}
-    return [end.name or "none" for end in identify_all(runs, known, dt=1.0, reject=FAR)]
+    return [end.name or "none" for end in identify_all(list(runs), known, dt=1.0, reject=FAR)]
 
 
 def ask_for_attractors(
-    network: Network, tasks: Sequence, period: int = PERIOD, *, cues: int = RUNS
+    network: Network, tasks: Sequence[Task], period: int = PERIOD, *, cues: int = RUNS
 ) -> dict:
     """Which attractors are in a network, and which a short cue finds.
 
     Parameters
     ----------
     network : Network
-    tasks : sequence
-        Of :class:`~mflib.multifunctionality.tasks.Attractor` or :class:`~mflib.multifunctionality.tasks.Lissajous`.
+    tasks : sequence of Task
     period : int
         Samples in a turn.
     cues : int
@@ -127,10 +129,10 @@ def ask_for_attractors(
         ``stored``: for each task, after cues of ten turns and a free run of 400, where the runs
         have ended, with their numbers; ``selected``: the same after cues of one turn.
     """
-    heard = np.stack([task.orbits(cues, LONG_CUE * period, seed=1) for task in tasks])
+    stretches = np.stack([task.orbits(cues, LONG_CUE * period, seed=1) for task in tasks])
 
     def ends(turns):
-        cue = heard[:, :, -turns * period :].reshape(len(tasks) * cues, turns * period, -1)
+        cue = stretches[:, :, -turns * period :].reshape(len(tasks) * cues, turns * period, -1)
         found = np.reshape(final_attractors(network, cue, tasks, period=period), (-1, cues))
         return {
             task.name: dict(Counter(names.tolist()))

@@ -1,9 +1,9 @@
-"""The verdict: did the closed loop do the task, and does it keep doing it?
+"""The verdict: did the closed loop do the task, and is it still doing it after a kick?
 
-Two judges of a circular orbit stand side by side. The **strict** one looks at the last 20 of 100
-periods, and again after a kick. The **historical** one looks at six periods in the middle of 15,
-as the work with reservoir computers did. A network is multifunctional when every cue of every
-task passes.
+Two judges stand side by side. The **strict** one looks at the last 20 of 100 periods of a closed
+curve, and again after a kick. The **historical** one looks at six periods of a circle in the middle
+of 15, as the work with reservoir computers did. A network is multifunctional when every cue of
+every task passes the strict judge.
 
 The criteria are constants of this module: they were fixed before any network was trained.
 """
@@ -15,9 +15,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from scipy.signal import argrelmax
+from scipy.spatial import cKDTree
 
-from mflib.multifunctionality.tasks import Circle, cues
+from mflib import checks
+from mflib.modelling.closed_loop import free_run, warm_up
+from mflib.multifunctionality.tasks import Circle, ClosedCurve, cues
+from mflib.networks.recurrent import Network
 
 PERIODS = 100
 """Length of a free run, in periods of its task."""
@@ -31,6 +36,8 @@ DRIFT_TOLERANCE = 0.01
 """Largest change of mean radius, or shift of centre, between the halves of the window, in radii."""
 KICK = 0.1
 """Size of the kick, in root mean squares of the state."""
+POINTS = 2000
+"""Of a closed curve, with which an orbit is compared."""
 
 
 class Verdict(NamedTuple):
@@ -41,8 +48,8 @@ class Verdict(NamedTuple):
     passed : bool
     reason : str
         ``"faithful"``, or the first criterion that failed: ``"diverged"``, ``"fixed point"``,
-        ``"wrong direction"``, ``"reverses"``, ``"not round"``, ``"wrong size"``,
-        ``"wrong frequency"``, ``"drifts"``, ``"not periodic"``.
+        ``"wrong direction"``, ``"reverses"``, ``"not round"``, ``"wrong size"``, ``"off the
+        curve"``, ``"wrong frequency"``, ``"drifts"``, ``"not periodic"``.
     measures : dict of str to float
         What was measured; empty for a run that diverged.
     """
@@ -52,10 +59,10 @@ class Verdict(NamedTuple):
     measures: Mapping[str, float]
 
 
-def strict(outputs, task: Circle, dt: float) -> Verdict:
-    r"""Judge the last 20 periods of a free run against a circular orbit.
+def strict(outputs: npt.ArrayLike, task: ClosedCurve, dt: float) -> Verdict:
+    r"""Judge the last 20 periods of a free run against a closed curve.
 
-    About the task's centre, with distance :math:`r(t)` and angle :math:`\theta(t)`:
+    Of a circle, about its centre, with distance :math:`r(t)` and angle :math:`\theta(t)`:
 
     - the angle always moves in the task's direction;
     - roundness: in every revolution, :math:`(\max r - \min r)/R \le 0.1`;
@@ -64,47 +71,88 @@ def strict(outputs, task: Circle, dt: float) -> Verdict:
     - drift: between the two halves of the window, the mean radius and the mean position move by
       at most 0.01 R.
 
+    Of any other curve, with the phase of its point nearest in position and velocity for the
+    angle, and its size (root mean square distance from its centre) for R, the same of direction,
+    frequency and the mean position; and shape: every point lies within 0.1 sizes of the curve.
+
     Parameters
     ----------
     outputs : array_like, shape (steps, 2)
         A free run of at least 20 periods; only its end is looked at. Infinite or NaN values are
         a verdict, not an error.
-    task : Circle
+    task : ClosedCurve
     dt : float
         Time between samples.
 
     Returns
     -------
     Verdict
+
+    Raises
+    ------
+    ValueError
+        If the run is too short or of another shape, or the task is no closed curve.
     """
     outputs = _orbit(outputs, task, dt, WINDOW)
-    window = outputs[-round(WINDOW * task.period / dt) :]
     if not np.all(np.isfinite(outputs)):
         return Verdict(False, "diverged", {})
-    radius, angle = _polar(window, task)
-    turned = np.diff(angle) * np.sign(task.omega)
-    frequency = np.mean(np.diff(angle)) / dt
-    revolutions = np.array_split(radius, WINDOW)
-    measures = {
-        "forward": float(np.mean(turned > 0)),
-        "roundness": max(float(np.ptp(r)) for r in revolutions) / task.radius,
-        "amplitude": float(np.mean(radius)) / task.radius,
-        "frequency": float(frequency / task.omega),
-        "drift": _drift(window, radius, angle) / task.radius,
-    }
-    checks = {
-        "fixed point": np.max(np.ptp(window, axis=0)) > 1e-3 * task.radius,
+    window = outputs[-round(WINDOW * task.period / dt) :]
+    if isinstance(task, Circle):
+        shape, measures, size = _about_the_centre(window, task, dt)
+    else:
+        shape, measures, size = _along_the_curve(window, task, dt)
+    criteria = {
+        "fixed point": np.max(np.ptp(window, axis=0)) > 1e-3 * size,
         "wrong direction": measures["forward"] > 0.5,
         "reverses": measures["forward"] == 1,
-        "not round": measures["roundness"] <= TOLERANCE,
-        "wrong size": abs(measures["amplitude"] - 1) <= TOLERANCE,
+        **shape,
         "wrong frequency": abs(measures["frequency"] - 1) <= FREQUENCY_TOLERANCE,
         "drifts": measures["drift"] <= DRIFT_TOLERANCE,
     }
-    return _verdict(checks, measures)
+    return _verdict(criteria, measures)
 
 
-def historical(outputs, task: Circle, dt: float) -> Verdict:
+def _about_the_centre(window: np.ndarray, task: Circle, dt: float) -> tuple[dict, dict, float]:
+    """Checks of shape, measures and size of an orbit that should be a circle."""
+    radius, angle = _polar(window, task)
+    revolutions = np.array_split(radius, WINDOW)
+    measures = {
+        "forward": float(np.mean(np.diff(angle) * np.sign(task.omega) > 0)),
+        "roundness": max(float(np.ptp(r)) for r in revolutions) / task.radius,
+        "amplitude": float(np.mean(radius)) / task.radius,
+        "frequency": float(np.mean(np.diff(angle)) / dt / task.omega),
+        "drift": _drift(window, radius, angle) / task.radius,
+    }
+    shape = {
+        "not round": measures["roundness"] <= TOLERANCE,
+        "wrong size": abs(measures["amplitude"] - 1) <= TOLERANCE,
+    }
+    return shape, measures, task.radius
+
+
+def _along_the_curve(window: np.ndarray, task: ClosedCurve, dt: float) -> tuple[dict, dict, float]:
+    """Checks of shape, measures and size of an orbit that should be any other closed curve."""
+    phases = 2 * np.pi * np.arange(POINTS) / POINTS
+    curve = task.at(phases)
+    size = float(np.sqrt(np.sum(np.var(curve, axis=0))))
+    velocity = (task.at(phases + task.omega * dt) - task.at(phases - task.omega * dt)) / 2
+    # velocities tell branches apart where a curve crosses itself, and never outweigh the position
+    weight = 0.3 * size / np.sqrt(np.mean(np.sum(velocity**2, axis=1)))
+    window, moved = window[1:-1], (window[2:] - window[:-2]) / 2
+    nearest = cKDTree(np.hstack([curve, weight * velocity]))
+    phase = np.unwrap(phases[nearest.query(np.hstack([window, weight * moved]))[1]])
+    distance = cKDTree(curve).query(window)[0]
+    ahead = max(1, round(task.period / dt / 8))  # steps in which phases move past their grid
+    measures = {
+        "forward": float(np.mean((phase[ahead:] - phase[:-ahead]) * np.sign(task.omega) > 0)),
+        "distance": float(np.max(distance)) / size,
+        "frequency": float((phase[-1] - phase[0]) / (dt * (len(phase) - 1)) / task.omega),
+        "drift": _drift(window, distance, phase) / size,
+    }
+    return {"off the curve": measures["distance"] <= TOLERANCE}, measures, size
+
+
+def historical(outputs: npt.ArrayLike, task: Circle, dt: float) -> Verdict:
     """Judge a free run of 15 periods as the reservoir computers of 2021 to 2023 were judged.
 
     The window runs from 50 to 10 units of time before the end of the 15 periods. In it the
@@ -148,7 +196,7 @@ def historical(outputs, task: Circle, dt: float) -> Verdict:
         if revolutions
         else np.inf,
     }
-    checks = {
+    criteria = {
         "fixed point": np.max(np.ptp(window, axis=0)) > 1e-3 * task.radius,
         "not periodic": len(top) >= 3 and len(np.unique(np.diff(top))) == 1,
         "wrong direction": measures["forward"] > 0.5,
@@ -156,7 +204,7 @@ def historical(outputs, task: Circle, dt: float) -> Verdict:
         "not round": measures["roundness"] <= TOLERANCE,
         "wrong size": all(_amplitudes_fit(x) for x in (window - task.centre).T / task.radius),
     }
-    return _verdict(checks, measures)
+    return _verdict(criteria, measures)
 
 
 @dataclass(frozen=True)
@@ -170,7 +218,7 @@ class Judgement:
     recovered : dict of str to list of Verdict
         The same after a kick and 100 more periods.
     historical : dict of str to list of Verdict
-        By task, one verdict a cue, after 15 periods.
+        By task, one verdict a cue, after 15 periods; of circles only.
     """
 
     strict: Mapping[str, Sequence[Verdict]]
@@ -184,8 +232,8 @@ class Judgement:
 
     @property
     def historically_multifunctional(self) -> bool:
-        """Whether every cue of every task passes the historical judge."""
-        return _all_passed(self.historical)
+        """Whether every cue of every task passes the historical judge, which knows circles only."""
+        return self.historical.keys() == self.strict.keys() and _all_passed(self.historical)
 
     def passed(self, task: str) -> bool:
         """Whether every cue of one task passes the strict judge, before and after the kick."""
@@ -193,8 +241,8 @@ class Judgement:
 
 
 def judge(
-    network,
-    tasks: Sequence[Circle],
+    network: Network,
+    tasks: Sequence[ClosedCurve],
     dt: float,
     *,
     cue_length: int = 63,
@@ -203,14 +251,14 @@ def judge(
 ) -> Judgement:
     """Ask a network for every task, and judge what its closed loop does.
 
-    The network hears a cue, and its loop is closed for 100 periods. Then its state is kicked by
-    Gaussian noise of a tenth of the state's root mean square, and it runs for 100 periods more.
+    The network is driven by a cue, and its loop is closed for 100 periods. Then its state is kicked
+    by Gaussian noise of a tenth of the state's root mean square, and it runs for 100 periods more.
 
     Parameters
     ----------
     network : Network
         Any network in the units of the tasks.
-    tasks : sequence of Circle
+    tasks : sequence of ClosedCurve
     dt : float
         Time between samples.
     cue_length : int
@@ -226,25 +274,28 @@ def judge(
 
     Examples
     --------
-    >>> from mflib.networks import LSTM
-    >>> from mflib.tasks import seeing_double
+    >>> from mflib.networks.lstm import LSTM
+    >>> from mflib.multifunctionality.tasks import seeing_double
     >>> judgement = judge(LSTM.create(inputs=2, units=4), seeing_double(), dt=0.1)
     >>> judgement.multifunctional
     False
     """
-    from mflib.modelling.closed_loop import warm_up
-
     _named(tasks)
     cue = np.concatenate([cues(task, cue_length, dt, cues_per_task) for task in tasks])
     return judge_states(network, warm_up(network, cue), tasks, dt, seed=seed)
 
 
 def judge_states(
-    network, states, tasks: Sequence[Circle], dt: float, *, seed: int = 0
+    network: Network,
+    states: npt.ArrayLike,
+    tasks: Sequence[ClosedCurve],
+    dt: float,
+    *,
+    seed: int = 0,
 ) -> Judgement:
     """Judge what the closed loop does from states in which cues have left the network.
 
-    This is the second half of :func:`judge`, for networks that listen with another time step
+    This is the second half of :func:`judge`, for networks that are driven with another time step
     than the one their loop is run with.
 
     Parameters
@@ -259,9 +310,8 @@ def judge_states(
     -------
     Judgement
     """
-    from mflib.modelling.closed_loop import free_run
-
     _named(tasks)
+    states = np.asarray(states)
     if len(states) % len(tasks) or not len(states):
         raise ValueError(f"states: got {len(states)}, expected as many for each of the tasks")
     cues_per_task = len(states) // len(tasks)
@@ -270,9 +320,7 @@ def judge_states(
     outputs, settled = first.outputs.numpy(), first.state.numpy()
     alive = np.all(np.isfinite(settled), axis=1)
     settled[~alive] = 0  # a run that diverged cannot be kicked: it has diverged in the second too
-    rms = np.sqrt(np.mean(settled**2, axis=1, keepdims=True))
-    kick = KICK * rms * np.random.default_rng(seed).normal(size=settled.shape)
-    second = free_run(network, settled + kick, steps).outputs.numpy()
+    second = free_run(network, kicked_states(settled, seed), steps).outputs.numpy()
     second[~alive] = np.nan
 
     def verdicts(judge_orbit, outputs):
@@ -280,6 +328,7 @@ def judge_states(
         return {
             task.name: [judge_orbit(run, task, dt) for run in of_task]
             for task, of_task in zip(tasks, runs, strict=True)
+            if isinstance(task, Circle) or judge_orbit is strict
         }
 
     return Judgement(
@@ -289,21 +338,27 @@ def judge_states(
     )
 
 
-def _named(tasks: Sequence[Circle]) -> None:
+def kicked_states(states: np.ndarray, seed: int = 0, kick: float = KICK) -> np.ndarray:
+    """States with Gaussian noise of ``kick`` of each state's own root mean square added."""
+    rms = np.sqrt(np.mean(states**2, axis=1, keepdims=True))
+    return states + kick * rms * np.random.default_rng(seed).normal(size=states.shape)
+
+
+def _named(tasks: Sequence[ClosedCurve]) -> None:
     names = [task.name for task in tasks]
     if len(set(names)) != len(names) or not names:
         raise ValueError(f"tasks: got names {names}, expected one or more, all different")
 
 
-def _verdict(checks, measures) -> Verdict:
-    failed = [reason for reason, holds in checks.items() if not holds]
+def _verdict(criteria: Mapping[str, bool], measures: Mapping[str, float]) -> Verdict:
+    failed = [reason for reason, holds in criteria.items() if not holds]
     return Verdict(not failed, failed[0] if failed else "faithful", measures)
 
 
-def _orbit(outputs, task: Circle, dt: float, periods: int) -> np.ndarray:
-    outputs = np.asarray(outputs, dtype=float)
-    if not dt > 0:
-        raise ValueError(f"dt: got {dt}, expected a positive time")
+def _orbit(outputs: npt.ArrayLike, task: ClosedCurve, dt: float, periods: int) -> np.ndarray:
+    if not isinstance(task, ClosedCurve):
+        raise ValueError(f"task: got {task!r}, expected a closed curve")
+    outputs, dt = np.asarray(outputs, dtype=float), checks.real("dt", dt, above=0)
     needed = round(periods * task.period / dt)
     if outputs.ndim != 2 or outputs.shape[1] != 2 or len(outputs) < needed:
         raise ValueError(

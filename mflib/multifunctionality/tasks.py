@@ -11,13 +11,19 @@ import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from mflib.dynamics.systems import System, system
+from mflib import checks
+from mflib.dynamics import systems
+from mflib.dynamics.systems import System
 from mflib.dynamics.trajectories import ensemble
 
-ORIGIN = (0.0, 0.0)
+COARSE = 0.1
+"""Time step on closed curves, whose period is 2 pi."""
+TURN = 63
+"""Coarse steps of a turn, nearly."""
 SEGMENTS, SEGMENT = 20, 1000
 """Of what a network learns an attractor from: orbits, and samples in each."""
 SUBSTEPS = 5
@@ -26,35 +32,42 @@ APART = 200
 """Samples after which orbits that began side by side are independent."""
 
 
-@dataclass(frozen=True)
-class Circle:
-    r"""A circular orbit travelled at constant speed.
+class Task(Protocol):
+    """What training and naming many attractors need of a task, a task of one's own too.
 
-    .. math:: u(t) = (x_c + R \cos\theta,\; y_c + R \sin\theta), \qquad \theta = \phi + \omega t
-
-    Parameters
+    Attributes
     ----------
     name : str
         Names the task in verdicts and figures.
-    radius : float
-        R, positive.
-    centre : tuple of float
-    omega : float
-        Angular velocity, radians per unit of time; positive is anticlockwise.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    def data(self) -> np.ndarray:
+        """What there is to learn from: independent orbits, shape ``(orbits, steps, dim)``."""
+        ...
+
+    def orbits(self, count: int, steps: int, seed: int = 0) -> np.ndarray:
+        """More independent orbits on the attractor, shape ``(count, steps, dim)``."""
+        ...
+
+
+class ClosedCurve:
+    r"""A closed curve travelled at constant phase velocity.
+
+    A curve of one's own needs a ``name``, its angular velocity ``omega`` in radians per unit of
+    time, negative if it is travelled backwards, and :meth:`at`; ``dt``, the time between samples
+    of its data, is 0.1 if nothing else is said.
     """
 
     name: str
-    radius: float
-    centre: tuple[float, float] = ORIGIN
-    omega: float = 1.0
+    omega: float
+    dt: float = COARSE
 
-    def __post_init__(self):
-        if not (np.isfinite(self.radius) and self.radius > 0):
-            raise ValueError(f"radius: got {self.radius}, expected a positive number")
-        if not (np.isfinite(self.omega) and self.omega != 0):
-            raise ValueError(f"omega: got {self.omega}, expected a finite number, not zero")
-        if len(self.centre) != 2 or not np.all(np.isfinite(self.centre)):
-            raise ValueError(f"centre: got {self.centre}, expected two finite numbers")
+    def at(self, phase: np.ndarray) -> np.ndarray:
+        r"""Points ``(..., 2)`` of the curve at phases ``(...)``, of period :math:`2\pi`."""
+        raise NotImplementedError
 
     @property
     def period(self) -> float:
@@ -62,113 +75,60 @@ class Circle:
         return 2 * np.pi / abs(self.omega)
 
     def trajectory(self, steps: int, dt: float, phase: float = 0.0) -> np.ndarray:
-        """Samples ``(steps, 2)``, ``dt`` apart, from the angle ``phase`` (radians)."""
-        angle = phase + self.omega * dt * np.arange(steps)
-        return np.asarray(self.centre) + self.radius * np.stack(
-            [np.cos(angle), np.sin(angle)], axis=-1
-        )
+        """Samples ``(steps, 2)``, ``dt`` apart, from ``phase`` (radians) on."""
+        return self.at(phase + self.omega * dt * np.arange(steps))
 
     def starts(self, count: int) -> np.ndarray:
-        """``count`` phases, evenly spread over the orbit, at which a cue can begin."""
+        """``count`` phases, evenly spread over the curve, at which a cue can begin."""
         return 2 * np.pi * np.arange(count) / count
 
-
-@dataclass(frozen=True)
-class Attractor:
-    """The attractor of a known flow, brought to unit size and put in its place.
-
-    Every coordinate has mean ``centre`` and standard deviation 1, over what there is to learn
-    from. Orbits are integrated by the classical Runge–Kutta method with five steps a sample.
-
-    Parameters
-    ----------
-    system : str
-        Name in :func:`mflib.dynamics.systems.names`.
-    dt : float
-        Time between samples, in the system's units.
-    parameters : tuple of (str, float)
-        Of the system, where they are not the usual ones.
-    centre : tuple of float
-        One number for each coordinate; by default the origin.
-    mirrored : bool
-        Whether the sign of the first coordinate is changed: another attractor, just as chaotic.
-        (To change all signs would not do. Some systems do not notice.)
-
-    Examples
-    --------
-    >>> task = Attractor("lorenz", dt=0.02, centre=(1.0, 0.0, 0.0))
-    >>> task.data().shape, task.data().mean(axis=(0, 1)).round(6) + 0.0
-    ((20, 1000, 3), array([1., 0., 0.]))
-    """
-
-    system: str
-    dt: float
-    parameters: tuple[tuple[str, float], ...] = ()
-    centre: tuple[float, ...] = (0.0, 0.0, 0.0)
-    mirrored: bool = False
-
-    def __post_init__(self):
-        if not (np.isfinite(self.dt) and self.dt > 0):
-            raise ValueError(f"dt: got {self.dt}, expected a positive time")
-        if len(self.centre) != self.flow.dim or not np.all(np.isfinite(self.centre)):
-            raise ValueError(f"centre: got {self.centre}, expected {self.flow.dim} finite numbers")
-
-    @property
-    def name(self) -> str:
-        """Names the task in verdicts and figures."""
-        return f"mirrored_{self.system}" if self.mirrored else self.system
-
-    @property
-    def flow(self) -> System:
-        """The system in its own units."""
-        return system(self.system, **dict(self.parameters))
-
     def data(self) -> np.ndarray:
-        """What there is to learn from: independent orbits, shape ``(20, 1000, dim)``."""
-        return self._placed(_orbits(self.system, self.dt, self.parameters))
+        """What there is to learn from: stretches from anywhere, shape ``(20, 1000, 2)``."""
+        return self.orbits(SEGMENTS, SEGMENT)
 
     def orbits(self, count: int, steps: int, seed: int = 0) -> np.ndarray:
-        """More independent orbits on the attractor.
-
-        Parameters
-        ----------
-        count, steps : int
-        seed : int
-            Of where they start.
-
-        Returns
-        -------
-        numpy.ndarray, shape (count, steps, dim)
-        """
-        points = np.concatenate(_orbits(self.system, self.dt, self.parameters))
-        rng = np.random.default_rng(seed)
-        start = points[rng.integers(len(points), size=count)]
-        start = start + 1e-2 * points.std(axis=0) * rng.normal(size=start.shape)
-        return self._placed(_sampled(self.flow, start, self.dt, steps))
-
-    def _placed(self, points):
-        known = _orbits(self.system, self.dt, self.parameters)
-        unit = (points - known.mean(axis=(0, 1))) / known.std(axis=(0, 1))
-        if self.mirrored:
-            unit = unit * np.where(np.arange(unit.shape[-1]) == 0, -1, 1)
-        return np.asarray(self.centre) + unit
-
-
-@functools.cache
-def _orbits(name, dt, parameters):
-    flow = system(name, **dict(parameters))
-    start = flow.initial + 1e-3 * np.random.default_rng(0).normal(size=(SEGMENTS, flow.dim))
-    settled = ensemble(flow, start, round(flow.transient / flow.dt)).points[:, -1]
-    return _sampled(flow, settled, dt, SEGMENT)
-
-
-def _sampled(flow, start, dt, steps):
-    total = SUBSTEPS * (APART + steps - 1)
-    return ensemble(flow, start, total, dt / SUBSTEPS, keep=steps, every=SUBSTEPS).points
+        """Stretches that start at random places, shape ``(count, steps, 2)``."""
+        start = np.random.default_rng(seed).uniform(0, 2 * np.pi, size=(count, 1))
+        return self.at(start + self.omega * self.dt * np.arange(steps))
 
 
 @dataclass(frozen=True)
-class Lissajous:
+class Circle(ClosedCurve):
+    r"""A circular orbit.
+
+    .. math:: u(t) = (x_c + R \cos\theta,\; y_c + R \sin\theta), \qquad \theta = \phi + \omega t
+
+    Attributes
+    ----------
+    radius : float
+        R, positive.
+    centre : tuple of float
+    omega : float
+        Positive is anticlockwise.
+    """
+
+    name: str
+    radius: float
+    centre: tuple[float, float] = (0.0, 0.0)
+    omega: float = 1.0
+
+    def __post_init__(self):
+        checks.real("radius", self.radius, above=0)
+        if checks.real("omega", self.omega) == 0:
+            raise ValueError(f"omega: got {self.omega}, expected a finite number, not zero")
+        checks.reals("centre", self.centre, (2,))
+
+    def at(self, phase: np.ndarray) -> np.ndarray:
+        unit = np.stack([np.cos(phase), np.sin(phase)], axis=-1)
+        return np.asarray(self.centre) + self.radius * unit
+
+    def data(self) -> np.ndarray:
+        """What there is to learn from: one stretch, about 32 turns, shape ``(1, 2000, 2)``."""
+        return self.trajectory(2000, self.dt)[None]
+
+
+@dataclass(frozen=True)
+class Lissajous(ClosedCurve):
     r"""A closed curve drawn by two oscillations, each with mean 0 and standard deviation 1.
 
     .. math:: u(t) = \sqrt 2\, (\sin(a t + \phi),\; \sin(b t))
@@ -176,12 +136,12 @@ class Lissajous:
     The phase is a quarter of a turn if both frequencies are odd, else none: then no curve runs
     back on itself. :math:`a = b = 1` is a circle.
 
-    Parameters
+    Attributes
     ----------
     a, b : int
         Frequencies, without a common divisor, in turns per period of the curve.
     dt : float
-        Time between samples; the curve's period is :math:`2\pi`.
+        Time between samples of its data; the curve's period is :math:`2\pi`.
     backwards : bool
         Whether it is drawn in the opposite direction.
 
@@ -198,29 +158,108 @@ class Lissajous:
     backwards: bool = False
 
     def __post_init__(self):
-        if min(self.a, self.b) < 1 or math.gcd(self.a, self.b) != 1:
-            raise ValueError(
-                f"a, b: got {self.a} and {self.b}, expected positive integers without a "
-                "common divisor"
-            )
-        if not (np.isfinite(self.dt) and self.dt > 0):
-            raise ValueError(f"dt: got {self.dt}, expected a positive time")
+        if math.gcd(checks.count("a", self.a), checks.count("b", self.b)) != 1:
+            raise ValueError(f"a, b: got {self.a} and {self.b}, expected no common divisor")
+        checks.real("dt", self.dt, above=0)
+
+    @property
+    def name(self) -> str:  # type: ignore[override]  # read-only, as all of a frozen task
+        return f"{self.a}:{self.b}" + " backwards" * self.backwards
+
+    @property
+    def omega(self) -> float:  # type: ignore[override]
+        return -1.0 if self.backwards else 1.0
+
+    def at(self, phase: np.ndarray) -> np.ndarray:
+        shift = np.pi / 2 if self.a % 2 and self.b % 2 else 0.0
+        x, y = np.sin(self.a * phase + shift), np.sin(self.b * phase)
+        return np.sqrt(2) * np.stack([x, y], axis=-1)
+
+
+@dataclass(frozen=True)
+class Attractor:
+    """The attractor of a flow, brought to unit size and put in its place.
+
+    Every coordinate has mean ``centre`` and standard deviation 1, over what there is to learn
+    from. Orbits are integrated by the classical Runge–Kutta method with five steps a sample.
+
+    Attributes
+    ----------
+    system : str or System
+        Name in the catalogue, or a flow of one's own.
+    dt : float
+        Time between samples, in the system's units; about a fortieth of a turn.
+    parameters : tuple of (str, float)
+        Of the system, where they are not the usual ones.
+    centre : tuple of float
+        One number for each coordinate; by default the origin.
+    mirrored : bool
+        Whether the sign of the first coordinate is changed: another attractor, just as chaotic.
+        (To change all signs would not do. Some systems do not notice.)
+
+    Examples
+    --------
+    >>> task = Attractor("lorenz", dt=0.02, centre=(1.0, 0.0, 0.0))
+    >>> task.data().shape, task.data().mean(axis=(0, 1)).round(6) + 0.0
+    ((20, 1000, 3), array([1., 0., 0.]))
+    """
+
+    system: str | System
+    dt: float
+    parameters: tuple[tuple[str, float], ...] = ()
+    centre: tuple[float, ...] = (0.0, 0.0, 0.0)
+    mirrored: bool = False
+
+    def __post_init__(self):
+        checks.real("dt", self.dt, above=0)
+        checks.reals("centre", self.centre, (self.flow.dim,))
 
     @property
     def name(self) -> str:
-        """Names the task in verdicts and figures."""
-        return f"{self.a}:{self.b}" + " backwards" * self.backwards
+        return "mirrored_" * self.mirrored + self.flow.name
+
+    @property
+    def flow(self) -> System:
+        """The system in its own units."""
+        return _flow(self.system, self.parameters)
 
     def data(self) -> np.ndarray:
-        """What there is to learn from: stretches from anywhere, shape ``(20, 1000, 2)``."""
-        return self.orbits(SEGMENTS, SEGMENT)
+        """What there is to learn from: independent orbits, shape ``(20, 1000, dim)``."""
+        return self._placed(_orbits(self.system, self.dt, self.parameters))
 
     def orbits(self, count: int, steps: int, seed: int = 0) -> np.ndarray:
-        """Stretches that start at random places, shape ``(count, steps, 2)``."""
-        start = np.random.default_rng(seed).uniform(0, 2 * np.pi, size=(count, 1))
-        t = start + (-1 if self.backwards else 1) * self.dt * np.arange(steps)
-        phase = np.pi / 2 if self.a % 2 and self.b % 2 else 0.0
-        return np.sqrt(2) * np.stack([np.sin(self.a * t + phase), np.sin(self.b * t)], axis=-1)
+        """More independent orbits on the attractor, shape ``(count, steps, dim)``."""
+        points = np.concatenate(_orbits(self.system, self.dt, self.parameters))
+        rng = np.random.default_rng(seed)
+        start = points[rng.integers(len(points), size=checks.count("count", count))]
+        start = start + 1e-2 * points.std(axis=0) * rng.normal(size=start.shape)
+        return self._placed(_sampled(self.flow, start, self.dt, checks.count("steps", steps)))
+
+    def _placed(self, points: np.ndarray) -> np.ndarray:
+        known = _orbits(self.system, self.dt, self.parameters)
+        unit = (points - known.mean(axis=(0, 1))) / known.std(axis=(0, 1))
+        if self.mirrored:
+            unit = unit * np.where(np.arange(unit.shape[-1]) == 0, -1, 1)
+        return np.asarray(self.centre) + unit
+
+
+def _flow(system: str | System, parameters: tuple) -> System:
+    if isinstance(system, str):
+        return systems.system(system, **dict(parameters))
+    return system.with_parameters(**dict(parameters)) if parameters else system
+
+
+@functools.cache
+def _orbits(system: str | System, dt: float, parameters: tuple) -> np.ndarray:
+    flow = _flow(system, parameters)
+    start = flow.initial + 1e-3 * np.random.default_rng(0).normal(size=(SEGMENTS, flow.dim))
+    settled = ensemble(flow, start, round(flow.transient / flow.dt)).points[:, -1]
+    return _sampled(flow, settled, dt, SEGMENT)
+
+
+def _sampled(flow: System, start: np.ndarray, dt: float, steps: int) -> np.ndarray:
+    total = SUBSTEPS * (APART + steps - 1)
+    return ensemble(flow, start, total, dt / SUBSTEPS, keep=steps, every=SUBSTEPS).points
 
 
 def seeing_double(x_cen: float = 0.0, radius: float = 5.0) -> tuple[Circle, Circle]:
@@ -255,24 +294,24 @@ def seeing_double(x_cen: float = 0.0, radius: float = 5.0) -> tuple[Circle, Circ
 
 
 def cues(
-    task: Circle,
+    task: ClosedCurve,
     length: int,
     dt: float,
     count: int = 8,
     noise: float = 0.0,
     seed: int = 0,
 ) -> np.ndarray:
-    """Stretches of a task's data, to be listened to before the loop is closed.
+    """Stretches of a closed curve's data, to drive a network with before the loop is closed.
 
     Parameters
     ----------
-    task : Circle
+    task : ClosedCurve
     length : int
         Samples in a cue, at least 1.
     dt : float
         Time between samples, positive.
     count : int
-        How many, starting at places spread evenly over the orbit.
+        How many, starting at places spread evenly over the curve.
     noise : float
         Standard deviation of Gaussian noise added to every sample, in the data's units.
     seed : int
@@ -281,25 +320,20 @@ def cues(
     Returns
     -------
     numpy.ndarray, shape (count, length, 2)
+
+    Raises
+    ------
+    ValueError
+        If a number is not of its kind or range.
     """
-    for name, number in (("length", length), ("count", count)):
-        if number < 1:
-            raise ValueError(f"{name}: got {number}, expected at least 1")
-    if not dt > 0:
-        raise ValueError(f"dt: got {dt}, expected a positive time")
-    if not noise >= 0:
-        raise ValueError(f"noise: got {noise}, expected a standard deviation, at least 0")
+    length, count = checks.count("length", length), checks.count("count", count)
+    dt, noise = checks.real("dt", dt, above=0), checks.real("noise", noise, least=0)
     clean = np.stack([task.trajectory(length, dt, phase) for phase in task.starts(count)])
     return clean + noise * np.random.default_rng(seed).normal(size=clean.shape)
 
 
-def interleaved_orbits(tasks: Sequence) -> list[np.ndarray]:
-    """What there is to learn of all tasks, so that every step of Adam sees all of them.
-
-    Parameters
-    ----------
-    tasks : sequence
-        Of :class:`~mflib.multifunctionality.tasks.Attractor` or :class:`~mflib.multifunctionality.tasks.Lissajous`.
+def interleaved_orbits(tasks: Sequence[Task]) -> list[np.ndarray]:
+    """What there is to learn of all tasks, so that every step of training sees all of them.
 
     Returns
     -------
