@@ -8,7 +8,7 @@ Jupyter Book would load every script it finds there once more in every page.
 from __future__ import annotations
 
 import shutil
-from importlib.util import find_spec
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,9 @@ def copy_mathjax(app: Sphinx) -> None:
     """Copy the script and the fonts to the place where the pages look for them."""
     if app.builder.format != "html":
         return
-    package = Path(find_spec("sphinx-mathjax-offline").origin).parent
-    source, target = package / "static" / "mathjax", Path(app.outdir) / "_static" / "mathjax"
+    package = distribution("sphinx-mathjax-offline")
+    source = Path(str(package.locate_file("sphinx-mathjax-offline/static/mathjax")))
+    target = Path(app.outdir) / "_static" / "mathjax"
     shutil.copytree(source / FONTS, target / FONTS, dirs_exist_ok=True)
     shutil.copy(source / SCRIPT, target / SCRIPT)
 

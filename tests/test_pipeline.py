@@ -26,7 +26,7 @@ LIMITS = Limits(processes=2, cell=60, chapter=60)
 QUICK = {"scale": "quick"}
 PARAMETERS = 'scale = "quick"\nseed = 0'
 CLAIM = '[one.value]\nstatement = "One is one."\nsource = "this book"\nvalue = 1\nabs = 0\n'
-RECORD = 'from mflib.record import record\nrecord("one.value", 1)'
+RECORD = 'from mflib.book.record import record\nrecord("one.value", 1)'
 
 
 class Book:
@@ -307,7 +307,7 @@ def test_rules_for_what_a_chapter_shows(book):
         "print('x' * 3_100_000)",
         "import sys\nprint('100%|████| 3/3 [00:00<00:00]\\r', file=sys.stderr)",
         "print('I0000 00:00:1.6 5 port.cc:153] oneDNN', file=sys.stderr)",
-        "from mflib.record import record\nrecord('two.value', 1)",
+        "from mflib.book.record import record\nrecord('two.value', 1)",
         "sys.exit(0)",
     )
     problems = book.failure().splitlines()[1:]
@@ -376,7 +376,7 @@ def test_book_is_rendered_once_and_never_from_a_failure(book, capsys):
     (book.root / "_config.yml").write_text("title: Tiny\nonly_build_toc_files: true\n")
     book.claims(CLAIM)
     book.chapter("one", RECORD)
-    book.chapter("back/last", "from mflib.record import results_summary\nresults_summary()")
+    book.chapter("back/last", "from mflib.book.results import results_summary\nresults_summary()")
     page = book.root / "_build" / "html" / "chapters" / "back" / "last.html"
 
     def make(*arguments):

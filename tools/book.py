@@ -58,7 +58,9 @@ def build(
     executed += execute(project, [c for c in chapters if c.is_back_matter], parameters, limits)
     seconds = time.monotonic() - start
     for chapter in chapters:
-        verify(project, chapter, last_good(project, chapter, scale), scale)
+        notebook = last_good(project, chapter, scale)
+        assert notebook is not None  # it has just been executed
+        verify(project, chapter, notebook, scale)
     start = time.monotonic()
     rendered = render(project, scale, strict=only is None)
     took = f"rendered in {time.monotonic() - start:.0f} s" if rendered else "nothing to render"

@@ -156,6 +156,7 @@ async def _execute_one(project: Project, job: Job, limits: Limits, bar: tqdm) ->
             env=_environment(project),
             start_new_session=True,  # Ctrl-C reaches this process only, which stops the workers
         )
+        assert worker.stdin is not None and worker.stdout is not None
         cell = None
         try:
             async with asyncio.timeout(limits.chapter):
@@ -203,7 +204,8 @@ async def _stop(worker: asyncio.subprocess.Process) -> None:
         family = psutil.Process(worker.pid).children(recursive=True)
     except psutil.NoSuchProcess:
         family = []
-    worker.stdin.close()
+    if worker.stdin is not None:
+        worker.stdin.close()
     try:
         await asyncio.wait_for(worker.wait(), 5)
     except TimeoutError:
@@ -233,10 +235,10 @@ def compiling(project: Project) -> dict[str, str]:
     programs fit one version and one kind of processor: each has its folder. And LLVM tries less:
     in loops as small as ours its efforts take time and make them no faster.
     """
-    try:
-        processor = re.search(r"^(flags|Features).*", Path("/proc/cpuinfo").read_text(), re.M)[0]
-    except (OSError, TypeError):  # not Linux, or a Linux that lists no features
-        processor = platform.processor()
+    listed = Path("/proc/cpuinfo")  # on Linux, with the features of the processor
+    text = listed.read_text() if listed.is_file() else ""
+    found = re.search(r"^(flags|Features).*", text, re.MULTILINE)
+    processor = found[0] if found else platform.processor()
     name = hashlib.sha256(f"{version('tensorflow')} {processor}".encode()).hexdigest()[:16]
     flags = {
         "TF_XLA_FLAGS": f'--tf_xla_persistent_cache_directory="{project.build}/compiled/{name}"',
