@@ -6,23 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mflib.experiments.reservoir_computers import COARSE, TURN
-from mflib.experiments.seeing_double import training_orbits
-from mflib.modelling.training import TrainingConfig, train
-from mflib.multifunctionality.circuits import (
-    activity,
-    decoding,
-    lesions,
-    matching_moments,
-    on_attractors,
-    overlap,
-    selectivity,
-    signals,
-    task_reached,
-    transplant,
-)
+from mflib.modelling.training import TrainingConfig
+from mflib.multifunctionality import circuits
 from mflib.multifunctionality.judge import judge
-from mflib.multifunctionality.tasks import cues, seeing_double
+from mflib.multifunctionality.recipes import train_tasks
+from mflib.multifunctionality.tasks import COARSE, TURN, cues, seeing_double
 from mflib.networks.lstm import LSTM
 
 
@@ -30,19 +18,21 @@ from mflib.networks.lstm import LSTM
 class SharedUnits:
     """An LSTM that is to see double at total overlap, and is then taken apart.
 
-    Attributes
-    ----------
-    units : int
-    seed : int
-        Of its initial weights and its training.
+    It is trained as :class:`~mflib.modelling.training.TrainingConfig` has it, with half the steps
+    of the recorded table of seeing double and twice the windows in each.
     """
 
     units: int
     seed: int
 
+    def trained(self) -> LSTM:
+        """The network after training."""
+        options = {"seed": self.seed, "progress": False}
+        return train_tasks(seeing_double(), self.units, TrainingConfig(), **options)
+
 
 def shared_units(configuration: SharedUnits) -> dict:
-    """Train one network as in the chapter on seeing double, and measure who does what.
+    """Train one network, and measure which units do what.
 
     Returns
     -------
@@ -57,51 +47,51 @@ def shared_units(configuration: SharedUnits) -> dict:
         fit; and ``switched``, the share of matched states that go over to the other circle when
         a part of the state is exchanged.
     """
-    tasks, dt = seeing_double(), COARSE
-    network = LSTM.create(inputs=2, units=configuration.units, seed=configuration.seed)
-    network = train(network, training_orbits(), TrainingConfig(), seed=configuration.seed).network
-    cue = np.stack([cues(task, TURN, dt, count=1)[0] for task in tasks])
-    states, outputs = on_attractors(network, cue, settle=5040, steps=1260)
-    per_task = [signals(network, run) for run in states]
-    on_a, on_b = per_task
+    network, tasks, units = configuration.trained(), seeing_double(), configuration.units
+    cue = np.stack([cues(task, TURN, COARSE, count=1)[0] for task in tasks])
+    states, outputs = circuits.on_attractors(network, cue, settle=5040, steps=1260)
+    on_a, on_b = signals = [circuits.signals(network, run) for run in states]
     spread_a, spread_b = (
-        activity(s["h"], y).spread for s, y in zip(per_task, outputs, strict=True)
+        circuits.activity(one["h"], run).spread for one, run in zip(signals, outputs, strict=True)
     )
-    angle = np.arctan2(outputs[..., 1], outputs[..., 0])
-    quarters = np.floor(2 * angle / np.pi).astype(int)
-    at_a, at_b = matching_moments(*outputs, count=32)
-    pair = states[0][at_a], states[1][at_b]
-    difference = pair[0] - pair[1]
-    constant = np.sum(difference.mean(axis=0) ** 2) / np.mean(np.sum(difference**2, axis=1))
-    numbers, units = np.eye(network.state_dim), configuration.units
-    parts = {"h": numbers[:units], "c": numbers[units:], "all": numbers}
-    level = np.mean([s["h"].mean(axis=0) for s in per_task], axis=0)
-    keep = 1 - np.eye(units)
-    whole = lesions(network, tasks, dt, keep, cues_per_task=4)
-    held = lesions(network, tasks, dt, keep, level, cues_per_task=4)
+    quarters = np.floor(2 * np.arctan2(outputs[..., 1], outputs[..., 0]) / np.pi).astype(int)
+    at_a, at_b = circuits.matching_moments(*outputs, count=32)
+    a, b = states[0][at_a], states[1][at_b]
+    constant = np.sum((a - b).mean(axis=0) ** 2) / np.mean(np.sum((a - b) ** 2, axis=1))
+    numbers, keep = np.eye(network.state_dim), 1 - np.eye(units)
     rng = np.random.default_rng(configuration.seed)
     pairs = np.array([rng.choice(units, 2, replace=False) for _ in range(32)])
-    two = lesions(network, tasks, dt, keep[pairs].prod(axis=1), cues_per_task=4)
+    removed = {
+        "whole": (keep,),
+        "level": (keep, np.mean([one["h"].mean(axis=0) for one in signals], axis=0)),
+        "pair": (keep[pairs].prod(axis=1),),
+    }
+    survive = {
+        f"{kind}_{task.name}": survives.tolist()
+        for kind, lesion in removed.items()
+        for task, survives in zip(
+            tasks, circuits.lesions(network, tasks, COARSE, *lesion, cues_per_task=4).T, strict=True
+        )
+    }
 
     def switched(part):
-        mixed = np.concatenate([transplant(*pair, part), transplant(*pair[::-1], part)])
-        goal = np.repeat([1, 0], len(difference))
-        return float(np.mean(task_reached(network, mixed, tasks, dt) == goal))
+        mixed = [circuits.transplant(a, b, part), circuits.transplant(b, a, part)]
+        ends = circuits.task_reached(network, np.concatenate(mixed), tasks, COARSE)
+        return float(np.mean(ends == np.repeat([1, 0], len(a))))
 
     return {
-        "multifunctional": judge(network, tasks, dt).multifunctional,
-        "overlap": [overlap(spread_a, spread_b), overlap(spread_b, spread_a)],
-        "selectivity": {k: float(np.mean(selectivity(on_a[k], on_b[k]))) for k in on_a},
-        "whole_A": whole[:, 0].tolist(),
-        "whole_B": whole[:, 1].tolist(),
-        "level_A": held[:, 0].tolist(),
-        "level_B": held[:, 1].tolist(),
+        "multifunctional": judge(network, tasks, COARSE).multifunctional,
+        "overlap": [circuits.overlap(*two) for two in ((spread_a, spread_b), (spread_b, spread_a))],
+        "selectivity": {k: float(np.mean(circuits.selectivity(on_a[k], on_b[k]))) for k in on_a},
+        **survive,
         "pairs": pairs.tolist(),
-        "pair_A": two[:, 0].tolist(),
-        "pair_B": two[:, 1].tolist(),
         "constant": float(constant),
-        "decoding": {k: decoding(on_a[k], on_b[k], *quarters) for k in ("h", "c")},
-        "switched": {name: switched(part) for name, part in parts.items()},
+        "decoding": {k: circuits.decoding(on_a[k], on_b[k], *quarters) for k in ("h", "c")},
+        "switched": {
+            "h": switched(numbers[:units]),
+            "c": switched(numbers[units:]),
+            "all": switched(numbers),
+        },
     }
 
 
