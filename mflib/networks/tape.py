@@ -3,14 +3,15 @@
 An operation on nodes of a :class:`Tape` computes its result with NumPy at once, and leaves on
 the tape what it did: its operands, its result, and how it hands an adjoint back. The order in
 which operations ran is an order in which the reverse sweep can undo them, so
-:meth:`Node.backward` walks the tape from its end. :mod:`mflib.networks.tape_drawing` makes pictures of tapes.
+:meth:`Node.backward` walks the tape from its end. Pictures of tapes are made by
+:mod:`mflib.networks.tape_drawing`.
 
 The reverse sweep is due to Linnainmaa (1976), doi:10.1007/BF01931367.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -57,7 +58,7 @@ class Tape:
         return node
 
     @contextmanager
-    def group(self, name: str):
+    def group(self, name: str) -> Iterator[None]:
         """Say that what is recorded inside belongs together; groups may be nested."""
         outer, self._groups = self._groups, (*self._groups, name)
         try:

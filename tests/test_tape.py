@@ -1,17 +1,14 @@
-"""The tape against central differences and against TensorFlow's; drawings against the tape."""
+"""The tape against central differences and against TensorFlow's."""
 
-import matplotlib as mpl
 import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mflib.book.plots import STYLE
 from mflib.modelling.backpropagation import backpropagate
 from mflib.networks.lstm import LSTM
 from mflib.networks.tape import Tape, sigmoid, square, tanh, total
-from mflib.networks.tape_drawing import draw
 
 MATRIX, ROW, VECTOR, NUMBER = (3, 4), (1, 4), (4,), ()
 
@@ -198,150 +195,3 @@ def test_bad_input_is_named():
     for bad in (np.nan, "a", 1j, np.ones((1, 1, 1))):
         with pytest.raises(ValueError, match="value: got"):
             tape.variable("z", bad)
-
-
-# --- drawings --------------------------------------------------------------------------------
-
-
-def recurrent(steps, loss=False):
-    """An Elman network of one unit, in groups of one step."""
-    tape = Tape()
-    w, u, v = (tape.variable(name, 0.5) for name in ("W_{xh}", "W_{hh}", "W_{hy}"))
-    h, end = tape.variable("h_0", 0.0), 0.0
-    for k in range(1, steps + 1):
-        x = tape.variable(f"x_{k}", float(k))
-        with tape.group(f"t = {k}"):
-            h = tanh(x * w + h * u).named(f"h_{k}")
-            y = (h * v).named(f"y_{k}")
-        end = end + square(y) if loss else end
-    if loss:
-        end.backward()
-    return tape
-
-
-def overlaps(picture):
-    boxes = np.array(list(picture.boxes.values()))
-    width, height = (
-        np.minimum(boxes[:, None, k + 2], boxes[None, :, k + 2])
-        - np.maximum(boxes[:, None, k], boxes[None, :, k])
-        for k in (0, 1)
-    )
-    return np.argwhere(np.triu((width > 1e-6) & (height > 1e-6), 1))
-
-
-def assert_is_drawn(tape, picture):
-    """Every node is one box and every operand one edge, or a box at the side of its user."""
-    assert set(picture.boxes) == set(range(len(tape.nodes)))
-    place = {id(node): k for k, node in enumerate(tape.nodes)}
-    expected = [(place[id(o)], k) for k, node in enumerate(tape.nodes) for o in node.operands]
-    docked = set(expected) - set(picture.edges)
-    assert sorted([*picture.edges, *docked]) == sorted(expected)
-    for variable, user in docked:
-        left, right = picture.boxes[user], picture.boxes[variable]
-        assert not tape.nodes[variable].operands
-        assert left[2] == right[0] and (left[1], left[3]) == (right[1], right[3])
-    assert len(overlaps(picture)) == 0
-    left, top, right, bottom = np.array(list(picture.boxes.values())).T
-    assert left.min() >= 0 and right.max() <= picture.size[0]
-    assert top.min() >= 0 and bottom.max() <= picture.size[1]
-
-
-MADE_FROM_TWO = (
-    lambda a, b: a + b,
-    lambda a, b: a * b,
-    lambda a, b: tanh(a),
-    lambda a, b: a - 1.0,
-)
-
-
-@settings(max_examples=25, deadline=None)
-@given(st.integers(2, 14), st.integers(0, 2**20), st.booleans(), st.booleans())
-def test_whatever_was_recorded_is_drawn_and_nothing_else(count, seed, values, dock):
-    rng = np.random.default_rng(seed)
-    tape = Tape()
-    nodes = [tape.variable("x", 1.0), tape.variable("w", [0.5, -0.5])]
-    for k in range(count):
-        a, b = (nodes[n] for n in rng.integers(len(nodes), size=2))
-        with tape.group(f"group {k // 4}"):
-            nodes.append(MADE_FROM_TWO[k % 4](a, b))
-    total(nodes[-1]).backward()
-    assert_is_drawn(tape, draw(tape, values=values, dock=dock))
-
-
-def test_the_unrolled_network_is_drawn():
-    tape = recurrent(3, loss=True)
-    picture = draw(tape)
-    assert_is_drawn(tape, picture)
-    assert picture.svg.startswith("<?xml") and "<svg" in picture.svg
-    operations = [node.operation for node in tape.nodes if node.operands]
-    assert operations.count("matmul") == 0 and operations.count("tanh") == 3
-
-
-def test_edges_run_downwards():
-    picture = draw(recurrent(3))
-    for source, target in picture.edges:
-        assert picture.boxes[source][3] < picture.boxes[target][1]
-
-
-def test_a_collapsed_group_is_one_box():
-    tape = recurrent(3)
-    picture = draw(tape, collapse=["t = 2"])
-    inside = {k for k, node in enumerate(tape.nodes) if node.groups == ("t = 2",)}
-    assert set(picture.boxes) == (set(range(len(tape.nodes))) - inside) | {("t = 2",)}
-    # three weights, the input and the state go in, the new state goes to the next step
-    assert sum(target == ("t = 2",) for _, target in picture.edges) == 5
-    assert sum(source == ("t = 2",) for source, _ in picture.edges) == 1
-    assert len(overlaps(picture)) == 0
-
-
-def test_folded_steps_are_one_with_a_loop():
-    tape = recurrent(4)
-    steps = [f"t = {k}" for k in range(1, 5)]
-    picture = draw(tape, fold={"each step": steps})
-    kinds = sorted(tape.nodes[k].operation for k in picture.boxes)
-    assert kinds == ["add", "multiply", "multiply", "multiply", "tanh"] + 4 * ["variable"]
-    upwards = [e for e in picture.edges if picture.boxes[e[0]][1] > picture.boxes[e[1]][1]]
-    [(source, target)] = upwards
-    assert tape.nodes[source].operation == "tanh" and tape.nodes[target].operation == "multiply"
-    one = draw(tape, fold={"each step": steps}, collapse=["each step"])
-    assert (("each step",), ("each step",)) in one.edges
-
-
-def test_the_same_tape_gives_the_same_picture_in_any_style():
-    plain = draw(recurrent(2, loss=True)).svg
-    with mpl.rc_context(STYLE):
-        assert draw(recurrent(2, loss=True)).svg == plain
-
-
-def test_what_cannot_be_drawn_is_named():
-    tape = recurrent(2)
-    with pytest.raises(ValueError, match="group: got 't = 3', expected one of"):
-        draw(tape, collapse=["t = 3"])
-    with tape.group("odd"):
-        odd = tanh(tape.nodes[-1])
-    with pytest.raises(ValueError, match="different operations ran"):
-        draw(tape, fold={"each": ["t = 1", "odd"]})
-    twisted = Tape()
-    x = twisted.variable("x", 1.0)
-    for name, first, second in (("a", 0, 1), ("b", 1, 0)):
-        with twisted.group(name):
-            pair = x + 1.0, x * 2.0
-            pair[first] - pair[second]
-    with pytest.raises(ValueError, match="different operations ran"):
-        draw(twisted, fold={"each": ["a", "b"]})
-    nested = Tape()
-    h = nested.variable("h", 1.0)
-    for name in ("a", "b"):
-        with nested.group(name):
-            with nested.group("in"):
-                u = tanh(h)
-            with nested.group("out"):
-                h = sigmoid(u)
-    with pytest.raises(ValueError, match="fold: a loop joins two groups"):
-        draw(nested, fold={"each": ["a", "b"]})
-    assert len(draw(nested, fold={"each": ["a", "b"]}, collapse=["in", "out"]).boxes) == 2
-    aside = odd + 1.0
-    with tape.group("odd"):
-        aside * odd
-    with pytest.raises(ValueError, match="comes back into it"):
-        draw(tape)
