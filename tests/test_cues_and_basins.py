@@ -104,7 +104,7 @@ def test_a_census_of_a_network_that_rests_finds_a_fixed_point():
 
 def test_the_experiment_measures_all_it_says_and_json_can_hold_it(monkeypatch):
     few = TrainingConfig(steps=20, batch=4, window=20, burn_in=5)
-    monkeypatch.setattr(experiment, "Protocol", lambda **_: few)
+    monkeypatch.setattr(experiment, "TrainingConfig", lambda **_: few)
     found = cues_and_basins(CuesAndBasins(seed=100, units=3, x_cen=3.0))
     assert json.loads(json.dumps(found)) == found
     assert np.shape(found["right"]) == np.shape(found["switched"]) == (2, len(LENGTHS))

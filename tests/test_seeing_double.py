@@ -1,5 +1,7 @@
 """The experiments on seeing double: their grids, and that they do what they say."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -24,13 +26,14 @@ def test_every_configuration_is_there_once(grid):
 
 def test_every_kind_has_its_recipe():
     for one in SEEING_DOUBLE:
-        assert one.kind in LEARNERS or (one.kind, one.units) in RANDOM
+        turns = 1 if one.kind in LEARNERS else 6
+        assert one.recipe.cue == round(turns * 2 * np.pi / one.recipe.dt)
 
 
 @pytest.mark.parametrize("kind", LEARNERS)
 def test_a_learner_is_judged_like_any_network(monkeypatch, kind):
     short = TrainingConfig(steps=20, batch=4, window=20, burn_in=5)
-    monkeypatch.setitem(LEARNERS, kind, (LEARNERS[kind][0], short))
+    monkeypatch.setitem(LEARNERS, kind, dataclasses.replace(LEARNERS[kind], config=short))
     one = SeeingDouble(kind=kind, units=3, x_cen=1.0, seed=7)
     result = sees_double(one)
     judgement = judge(one.trained(), seeing_double(1.0), 0.1, seed=7)
@@ -55,3 +58,13 @@ def test_only_the_readout_of_a_random_network_is_found(kind, units):
     turns = round(12 * np.pi / recipe.dt)  # six turns, as published
     cue = np.concatenate([cues(task, turns, recipe.dt) for task in seeing_double()])
     np.testing.assert_allclose(one.cued(network), warm_up(network, cue), atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["leaky reservoir", "continuous reservoir"])
+def test_a_recipe_says_whether_there_is_an_intercept(kind):
+    """Its time step does not."""
+    recipe = RANDOM[kind, 16]
+    for intercept in (False, True):
+        network = dataclasses.replace(recipe, intercept=intercept).network(16, 0.0, 100)
+        assert np.any(network.readout_bias != 0) == intercept
+    assert recipe.intercept == (kind == "leaky reservoir")

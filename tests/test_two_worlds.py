@@ -15,7 +15,6 @@ from mflib.experiments.capacity import (
     Curves,
     curves,
 )
-from mflib.experiments.reservoir_computers import TURN
 from mflib.experiments.two_worlds import (
     EIGHT,
     PAIRS,
@@ -32,7 +31,7 @@ from mflib.multifunctionality.identity import (
     late_run,
     name_attractors,
 )
-from mflib.multifunctionality.tasks import Attractor, Lissajous
+from mflib.multifunctionality.tasks import TURN, Attractor, Lissajous
 from mflib.networks.lstm import LSTM
 
 
@@ -137,7 +136,7 @@ def test_horizons_and_exponents_of_kept_networks(monkeypatch):
     """A network that does not move forecasts nothing, and its errors die out."""
     few = Worlds("lorenz chen", units=3, steps=5, window=20, batch=4)
     still = LSTM.create(inputs=3, units=3)
-    monkeypatch.setattr(capacity, "recorded", lambda configuration: still)
+    monkeypatch.setattr(capacity, "load_or_train", lambda configuration: still)
     row = capacity.large(few)
     assert all(value < 1 for value in row["horizons"].values())
     assert row["exponents"]["lorenz"][0] == pytest.approx(0.906, rel=0.02)

@@ -7,25 +7,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import tensorflow as tf
 
 from mflib.book.sweeps import read
 from mflib.dynamics.attractors import classify
 from mflib.dynamics.distances import valid_prediction_time
 from mflib.dynamics.lyapunov import spectrum
 from mflib.experiments.records import DATA, load_or_train
-from mflib.experiments.reservoir_computers import TURN
 from mflib.experiments.two_worlds import WORLDS, Worlds
 from mflib.modelling.closed_loop import free_run, jacobian, warm_up
 from mflib.modelling.exponents import network_spectrum
-from mflib.modelling.training import TrainingConfig, train
-from mflib.multifunctionality.identity import (
-    LONG_CUE,
-    PERIOD,
-    ask_for_attractors,
-    final_attractors,
-    name_attractors,
-)
-from mflib.multifunctionality.tasks import Lissajous, interleaved_orbits
+from mflib.modelling.training import TrainingConfig
+from mflib.multifunctionality import identity
+from mflib.multifunctionality.identity import LONG_CUE, PERIOD
+from mflib.multifunctionality.recipes import train_tasks
+from mflib.multifunctionality.tasks import TURN, Attractor, Lissajous
 from mflib.networks.lstm import LSTM
 from mflib.networks.recurrent import Network
 
@@ -53,9 +49,6 @@ class Curves:
     ----------
     count : int
         How many, from the first of ``FIGURES`` on.
-    units : int
-    seed : int
-        Of weights, windows and noise.
     steps : int
         Of Adam.
     """
@@ -71,16 +64,21 @@ class Curves:
 
     def trained(self, *, progress: bool = True) -> LSTM:
         """The network after training."""
-        network = LSTM.create(inputs=2, units=self.units, seed=self.seed)
-        protocol = TrainingConfig(self.steps, batch=32, window=2 * TURN, learning_rate=1e-2)
-        return train(
-            network, interleaved_orbits(self.tasks()), protocol, seed=self.seed, progress=progress
-        ).network
+        config = TrainingConfig(self.steps, batch=32, window=2 * TURN, learning_rate=1e-2)
+        options = {"seed": self.seed, "progress": progress}
+        return train_tasks(self.tasks(), self.units, config, **options)
 
 
 def curves(configuration: Curves) -> dict:
-    """Train a network and ask it for its curves, as :func:`~mflib.multifunctionality.identity.ask_for_attractors`."""
-    return ask_for_attractors(configuration.trained(progress=False), configuration.tasks(), TURN)
+    """Train a network and see on which curves it ends.
+
+    Returns
+    -------
+    dict
+        As :func:`~mflib.multifunctionality.identity.ask_for_attractors`.
+    """
+    network = configuration.trained(progress=False)
+    return identity.ask_for_attractors(network, configuration.tasks(), TURN)
 
 
 CURVES = [
@@ -92,31 +90,23 @@ CURVES = [
 """Numbers of curves and of units, recorded in ``data/curves.jsonl``."""
 
 
-def horizons(network: Network, tasks: Sequence) -> dict[str, float]:
+def horizons(network: Network, tasks: Sequence[Attractor]) -> dict[str, float]:
     """For how long a network forecasts each of its worlds.
-
-    Parameters
-    ----------
-    network : Network
-    tasks : sequence
-        Of :class:`~mflib.multifunctionality.tasks.Attractor`.
 
     Returns
     -------
     dict
-        For each task the mean valid prediction time, in turns, of 50 forecasts after ten turns
-        heard; at most 20 turns.
+        For each task the mean valid prediction time, in turns, of 50 forecasts after cues of ten
+        turns; at most 20 turns.
     """
-    heard = LONG_CUE * PERIOD
-
-    def valid(task):
-        orbits = task.orbits(FORECASTS, 3 * heard, seed=3)
-        state = warm_up(network, orbits[:, :heard])
-        run = free_run(network, state, 2 * heard).outputs.numpy()
-        truth, size = orbits[:, heard:], np.ones(run.shape[-1])  # attractors are of unit size
-        return float(valid_prediction_time(run, truth, size, dt=1 / PERIOD).mean())
-
-    return {task.name: valid(task) for task in tasks}
+    cue, found = LONG_CUE * PERIOD, {}
+    for task in tasks:
+        orbits = task.orbits(FORECASTS, 3 * cue, seed=3)
+        run = free_run(network, warm_up(network, orbits[:, :cue]), 2 * cue).outputs.numpy()
+        size = np.ones(run.shape[-1])  # attractors are of unit size
+        valid = valid_prediction_time(run, orbits[:, cue:], size, dt=1 / PERIOD)
+        found[task.name] = float(valid.mean())
+    return found
 
 
 def _worlds(count, units, steps=14_000, batch=16):
@@ -133,41 +123,32 @@ LARGE = [_worlds(count, units, 24_000, 32) for count, units in ((8, 128), (16, 1
 def chaos(configuration: Worlds) -> dict:
     """Train a network, ask it for its worlds and let it forecast them.
 
-    Parameters
-    ----------
-    configuration : Worlds
-
     Returns
     -------
     dict
-        As :func:`~mflib.multifunctionality.identity.ask_for_attractors`; ``horizons``, as :func:`horizons`.
+        As :func:`~mflib.multifunctionality.identity.ask_for_attractors`; ``horizons``, as
+        :func:`horizons`.
     """
-    return _measured(configuration.trained(progress=False), configuration.tasks())
+    network, tasks = configuration.trained(progress=False), configuration.tasks()
+    return identity.ask_for_attractors(network, tasks) | {"horizons": horizons(network, tasks)}
 
 
 def large(configuration: Worlds) -> dict:
     """Ask a recorded network as :func:`chaos` does, at more length, and measure its exponents.
 
-    Parameters
-    ----------
-    configuration : Worlds
-
     Returns
     -------
     dict
         As :func:`chaos`, after 25 cues of each world; ``exponents``: the largest of each world's
-        system and of the network that is led there, per unit of the system's time.
+        system and of the network on that world, per unit of the system's time.
     """
     network, tasks = load_or_train(configuration), configuration.tasks()
+    asked = identity.ask_for_attractors(network, tasks, cues=CUES)
     exponents = {task.name: _exponents(network, task) for task in tasks}
-    return {**_measured(network, tasks, cues=CUES), "exponents": exponents}
+    return asked | {"horizons": horizons(network, tasks), "exponents": exponents}
 
 
-def _measured(network, tasks, **options):
-    return {**ask_for_attractors(network, tasks, **options), "horizons": horizons(network, tasks)}
-
-
-def _exponents(network, task):
+def _exponents(network: Network, task: Attractor) -> list[float]:
     true = spectrum(task.flow, count=1).exponents[0]
     state = warm_up(network, task.orbits(16, LONG_CUE * PERIOD, seed=2))
     own = network_spectrum(network, state, steps=5000, dt=task.dt, count=1).exponents[0]
@@ -177,52 +158,45 @@ def _exponents(network, task):
 def survival(configuration: Worlds) -> dict:
     """Where the runs of a recorded network are after up to 3,200 turns.
 
-    Parameters
-    ----------
-    configuration : Worlds
-
     Returns
     -------
     dict
         ``stays``: for each world, for each of 25 cues of ten turns, the names of the worlds its run
         is on after the turns of ``WATCHED``, ``"none"`` where it is on none; ``rests``: for each
         world what those runs do that are on none at last, the kind of
-        :func:`~mflib.dynamics.attractors.classify` and, at a fixed point, where it is and the spectral
-        ``radius`` of the loop's Jacobian there, below 1 if it is stable; ``fresh``: where runs are
-        400 turns after 100 cues of one turn, with their numbers. No other experiment uses these
-        cues.
+        :func:`~mflib.dynamics.attractors.classify` and, at a fixed point, where it is and the
+        spectral ``radius`` of the loop's Jacobian there, below 1 if it is stable; ``fresh``: where
+        runs are 400 turns after 100 cues of one turn, with their numbers. No other experiment uses
+        these cues.
     """
     network, tasks = load_or_train(configuration), configuration.tasks()
-    state, watched = warm_up(network, _cued(tasks, LONG_CUE, seed=5)), []
+    state, watched = warm_up(network, _cues(tasks, LONG_CUE, seed=5)), []
     for turns in range(LEG, WATCHED[-1] + 1, LEG):
         run = free_run(network, state, LEG * PERIOD)
         state = run.state
         if turns in WATCHED:
-            watched.append(name_attractors(run.outputs, tasks))
+            watched.append(identity.name_attractors(run.outputs, tasks))
     stays = np.reshape(np.transpose(watched), (len(tasks), CUES, len(WATCHED)))
     rests = [[] for _ in tasks]
     for world, cue in np.argwhere(stays[:, :, -1] == "none"):
         k = world * CUES + cue
         rests[world].append(_rest(network, run.outputs[k].numpy(), state[k : k + 1]))
-    fresh = [final_attractors(network, _cued(tasks, 1, seed), tasks) for seed in range(6, 10)]
-    fresh = np.reshape(fresh, (-1, len(tasks), CUES)).swapaxes(0, 1)
+    ends = [
+        identity.final_attractors(network, _cues(tasks, 1, seed), tasks) for seed in range(6, 10)
+    ]
+    ends = np.reshape(ends, (-1, len(tasks), CUES)).swapaxes(0, 1)
+    fresh = [dict(Counter(world.ravel().tolist())) for world in ends]
+    found = {"stays": stays.tolist(), "rests": rests, "fresh": fresh}
     names = [task.name for task in tasks]
-    return {
-        "stays": dict(zip(names, stays.tolist(), strict=True)),
-        "rests": dict(zip(names, rests, strict=True)),
-        "fresh": {
-            name: dict(Counter(ends.ravel().tolist()))
-            for name, ends in zip(names, fresh, strict=True)
-        },
-    }
+    return {key: dict(zip(names, values, strict=True)) for key, values in found.items()}
 
 
-def _cued(tasks, turns, seed):
-    """Cues of all tasks, those of the first task first."""
+def _cues(tasks: Sequence[Attractor], turns: int, seed: int) -> np.ndarray:
+    """Of all tasks, those of the first task first."""
     return np.concatenate([task.orbits(CUES, turns * PERIOD, seed=seed) for task in tasks])
 
 
-def _rest(network, points, state):
+def _rest(network: Network, points: np.ndarray, state: tf.Tensor) -> dict:
     """What a run does that is on no world; attractors are of unit size."""
     rest = {"kind": classify(points, dt=1 / PERIOD, scale=1.0).kind}
     if rest["kind"] == "fixed point":
@@ -238,17 +212,15 @@ def right(row: dict, kind: str = "selected") -> tuple[int, int]:
     ----------
     row : dict
         As from :func:`curves`, :func:`chaos`, :func:`large` or :func:`survival`.
-    kind : str
-        ``"stored"``, ``"selected"`` or ``"fresh"``.
+    kind : {"stored", "selected", "fresh"}
     """
-    ends = row[kind].items()
-    found = sum(numbers.get(name, 0) for name, numbers in ends)
-    return found, sum(sum(numbers.values()) for _, numbers in ends)
+    found = sum(ends.get(name, 0) for name, ends in row[kind].items())
+    return found, sum(sum(ends.values()) for ends in row[kind].values())
 
 
 def whole(row: dict, kind: str = "selected") -> int:
     """How many attractors have all runs where their cue belongs; arguments as :func:`right`."""
-    return sum(set(numbers) == {name} for name, numbers in row[kind].items())
+    return sum(set(ends) == {name} for name, ends in row[kind].items())
 
 
 def remaining(row: dict) -> dict[str, np.ndarray]:
@@ -264,11 +236,9 @@ def attractors(row: dict) -> list[str]:
 
 def both() -> tuple[dict, dict]:
     """What is recorded of the networks with eight and with sixteen worlds, of each in one row."""
-    tables = [
-        sorted(read(DATA / name), key=lambda row: row["units"])
-        for name in ("large.jsonl", "survival.jsonl")
-    ]
-    eight, sixteen = (one | other for one, other in zip(*tables, strict=True))
+    rows = read(DATA / "large.jsonl") + read(DATA / "survival.jsonl")
+    by_units = {units: [row for row in rows if row["units"] == units] for units in (128, 192)}
+    eight, sixteen = ({**one, **other} for one, other in by_units.values())
     return eight, sixteen
 
 

@@ -1,20 +1,22 @@
-"""LSTMs that see double, asked with short, noisy and ambiguous cues, and from random states."""
+"""LSTMs that see double after short, noisy and ambiguous cues, and from random states."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from mflib.dynamics.attractors import Census, find_attractors
-from mflib.experiments.reservoir_computers import COARSE, TURN
-from mflib.experiments.seeing_double import training_orbits
 from mflib.modelling.closed_loop import drive, free_run
-from mflib.modelling.training import TrainingConfig, train
+from mflib.modelling.training import TrainingConfig
 from mflib.multifunctionality.circuits import on_attractors, task_reached
 from mflib.multifunctionality.judge import judge, strict
-from mflib.multifunctionality.tasks import Circle, cues, seeing_double
+from mflib.multifunctionality.recipes import train_tasks
+from mflib.multifunctionality.tasks import COARSE, TURN, Circle, cues, seeing_double
 from mflib.networks.lstm import LSTM
+from mflib.networks.recurrent import Network
 
 LENGTHS = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 21, 34, TURN)
 """Samples in a cue; the longest is one turn."""
@@ -28,17 +30,18 @@ SETTLE, LOOK = 5040, 2520
 """Steps that a census waits, 80 turns, and that it looks at, 40 turns."""
 
 
-def states_after_cues(network, cue, lengths, state=None) -> np.ndarray:
+def states_after_cues(
+    network: Network, cue: npt.ArrayLike, lengths: Sequence[int], state: npt.ArrayLike | None = None
+) -> np.ndarray:
     """States in which the first so many samples of cues leave a network.
 
     Parameters
     ----------
-    network : Network
     cue : array_like, shape (batch, time, inputs)
     lengths : sequence of int
         At least 1, at most ``time``.
     state : array_like, shape (batch, state_dim), optional
-        In which it begins to listen; by default the network's initial state.
+        In which the cues find it; by default the network's initial state.
 
     Returns
     -------
@@ -48,7 +51,7 @@ def states_after_cues(network, cue, lengths, state=None) -> np.ndarray:
     return states[:, np.asarray(lengths) - 1].transpose(1, 0, 2)
 
 
-def random_states(network: LSTM, visited, count: int, seed: int = 0) -> np.ndarray:
+def random_states(network: LSTM, visited: npt.ArrayLike, count: int, seed: int = 0) -> np.ndarray:
     """States of an LSTM drawn without regard to any task.
 
     Every ``h`` is uniform where it can be, between -1 and 1. A ``c`` has no bounds; every one is
@@ -56,11 +59,8 @@ def random_states(network: LSTM, visited, count: int, seed: int = 0) -> np.ndarr
 
     Parameters
     ----------
-    network : LSTM
     visited : array_like, shape (any, state_dim)
         States on the attractors of the tasks.
-    count : int
-    seed : int
 
     Returns
     -------
@@ -71,16 +71,15 @@ def random_states(network: LSTM, visited, count: int, seed: int = 0) -> np.ndarr
     return np.random.default_rng(seed).uniform(-largest, largest, (count, len(largest)))
 
 
-def named_attractors(network, states, tasks, dt: float = COARSE) -> tuple[Census, list[str]]:
+def named_attractors(
+    network: Network, states: npt.ArrayLike, tasks: Sequence[Circle]
+) -> tuple[Census, list[str]]:
     """On how many attractors a closed loop ends, and which they are.
 
     Parameters
     ----------
-    network : Network
     states : array_like, shape (batch, state_dim)
         From which it runs; after 80 turns it is looked at for 40.
-    tasks : sequence of Circle
-    dt : float
 
     Returns
     -------
@@ -90,69 +89,62 @@ def named_attractors(network, states, tasks, dt: float = COARSE) -> tuple[Census
     """
     settled = free_run(network, states, SETTLE).state
     outputs = free_run(network, settled, LOOK).outputs.numpy()
-    found = find_attractors(outputs, dt, scale=max(task.radius for task in tasks))
+    found = find_attractors(outputs, COARSE, scale=max(task.radius for task in tasks))
 
     def name(attractor):
-        done = (t.name for t in tasks if strict(outputs[attractor.run], t, dt).passed)
+        done = (t.name for t in tasks if strict(outputs[attractor.run], t, COARSE).passed)
         return next(done, attractor.behaviour.kind)
 
     return found, [name(attractor) for attractor in found.attractors]
 
 
 def states_after_cues_ending(
-    network, task: Circle, angles, lengths, dt: float = COARSE
+    network: Network, task: Circle, angles: npt.ArrayLike, lengths: Sequence[int]
 ) -> np.ndarray:
     """States in which cues that end at given angles leave a network.
 
     Parameters
     ----------
-    network : Network
-    task : Circle
     angles : array_like, shape (angles,)
         Of the last sample, radians about the task's centre.
     lengths : sequence of int
         Samples in a cue, each at least 1.
-    dt : float
 
     Returns
     -------
     numpy.ndarray, shape (lengths, angles, state_dim)
     """
     angles, lengths = np.asarray(angles, dtype=float), np.asarray(lengths)
-    starts = angles - task.omega * dt * (lengths[:, None] - 1)
-    # all cues are as long as the longest, so that one program hears them; the rest is not looked at
-    cue = np.stack([task.trajectory(lengths.max(), dt, start) for start in starts.ravel()])
+    starts = angles - task.omega * COARSE * (lengths[:, None] - 1)
+    # all cues are as long as the longest, for one program; the rest is not looked at
+    cue = np.stack([task.trajectory(lengths.max(), COARSE, start) for start in starts.ravel()])
     states = states_after_cues(network, cue, lengths).reshape(len(lengths), *starts.shape, -1)
     return states[np.arange(len(lengths)), np.arange(len(lengths))]
 
 
-def noisy_cues(tasks, level: float, seed: int, dt: float = COARSE) -> np.ndarray:
+def noisy_cues(tasks: Sequence[Circle], level: float, seed: int) -> np.ndarray:
     """Cues of one turn with noise, ``level`` radii of it, ``(tasks * STARTS, TURN, 2)``."""
-    return np.concatenate(
-        [
-            cues(task, TURN, dt, STARTS, level * task.radius, seed=len(tasks) * seed + k)
-            for k, task in enumerate(tasks)
-        ]
-    )
+    seeds = enumerate(tasks, len(tasks) * seed)
+    return np.concatenate([cues(t, TURN, COARSE, STARTS, level * t.radius, s) for s, t in seeds])
 
 
-def mixtures(tasks, shares, dt: float = COARSE, length: int = TURN, count: int = STARTS):
-    """Cues between two tasks: the mean of their samples, so much of it from the second.
+def mixtures(tasks: Sequence[Circle], shares: npt.ArrayLike) -> np.ndarray:
+    """Cues of one turn between two tasks: the mean of their samples, a share from the second.
 
     Both cues start at the same angle, so two circles with a common centre make an ellipse, and in
     equal parts a line.
 
     Returns
     -------
-    numpy.ndarray, shape (shares, count, length, 2)
+    numpy.ndarray, shape (shares, STARTS, TURN, 2)
     """
-    first, second = (cues(task, length, dt, count) for task in tasks)
+    first, second = (cues(task, TURN, COARSE, STARTS) for task in tasks)
     share = np.reshape(shares, (-1, 1, 1, 1))
     return (1 - share) * first + share * second
 
 
-def untrained_cues(dt: float = COARSE, length: int = TURN, count: int = STARTS) -> dict:
-    """Cues of tasks that no network was taught, by name, each ``(count, length, 2)``."""
+def untrained_cues() -> dict[str, np.ndarray]:
+    """Cues of one turn of tasks on which no network was trained, each ``(STARTS, TURN, 2)``."""
     circles = {
         "half the size": Circle("A", 2.5),
         "twice the size": Circle("A", 10.0),
@@ -160,24 +152,23 @@ def untrained_cues(dt: float = COARSE, length: int = TURN, count: int = STARTS) 
         "twice the speed": Circle("A", 5.0, omega=2.0),
         "moved by a diameter": Circle("A", 5.0, centre=(10.0, 0.0)),
     }
-    found = {name: cues(circle, length, dt, count) for name, circle in circles.items()}
-    place = Circle("A", 5.0).starts(count)
-    angle = place[:, None] + dt * np.arange(length)
+    found = {name: cues(circle, TURN, COARSE, STARTS) for name, circle in circles.items()}
+    place = Circle("A", 5.0).starts(STARTS)
+    angle = place[:, None] + COARSE * np.arange(TURN)
     found["figure of eight"] = 5 * np.stack([np.sin(angle), np.sin(2 * angle) / 2], axis=-1)
     still = 5 * np.stack([np.cos(place), np.sin(place)], axis=-1)
-    found["a still point"] = np.repeat(still[:, None], length, axis=1)
+    found["a still point"] = np.repeat(still[:, None], TURN, axis=1)
     return found
 
 
 @dataclass(frozen=True)
 class CuesAndBasins:
-    """An LSTM that is to see double and is then asked in many ways.
+    """An LSTM that is to see double, then cued in many ways.
 
     Attributes
     ----------
     seed : int
         Of its initial weights, its training, noise on cues, and random states.
-    units : int
     x_cen : float
         Half the distance of the circles' centres.
     noise : tuple of float
@@ -191,10 +182,9 @@ class CuesAndBasins:
 
     def trained(self) -> LSTM:
         """The network after training."""
-        data = training_orbits(self.x_cen)
-        network = LSTM.create(inputs=2, units=self.units, seed=self.seed)
-        protocol = TrainingConfig(noise=tuple(self.noise))
-        return train(network, data, protocol, seed=self.seed, progress=False).network
+        config = TrainingConfig(noise=tuple(self.noise))
+        tasks = seeing_double(self.x_cen)
+        return train_tasks(tasks, self.units, config, seed=self.seed, progress=False)
 
 
 def cues_and_basins(configuration: CuesAndBasins) -> dict:
@@ -210,71 +200,60 @@ def cues_and_basins(configuration: CuesAndBasins) -> dict:
         where the circles cross (those with a common centre do everywhere) and on their outer
         sides. ``mixed``: where mixed cues lead, ``[A, B, neither]``, by ``MIXTURES``; and
         ``untrained``, by name: where cues of untrained tasks lead. ``exchanged``: of the cues of
-        one turn, how many the judge of the other task accepts. ``census``: name, share, centre and
-        radius of the attractors met from 500 random states, and ``effective``, their effective
-        number.
+        one turn, how many lead to the other task. ``census``: name, share, centre and radius of
+        the attractors met from 500 random states, and ``effective``, their effective number.
     """
-    tasks, dt = seeing_double(configuration.x_cen), COARSE
-    network, seed = configuration.trained(), configuration.seed
+    network, tasks = configuration.trained(), seeing_double(configuration.x_cen)
+    seed = configuration.seed
 
-    def led(states):
-        """Where states lead, ``[A, B, neither]``."""
-        return np.bincount(task_reached(network, states, tasks, dt) % 3, minlength=3).tolist()
+    def ends_of(cue):
+        """Where cues of one turn lead, ``[A, B, neither]``."""
+        states = states_after_cues(network, cue, [TURN])[0]
+        return np.bincount(task_reached(network, states, tasks, COARSE) % 3, minlength=3).tolist()
 
     def right(states):
-        """How many of a task's cues lead to it, by task and measure."""
-        shape = states.shape[:-1]  # measures, tasks, cues
-        ends = task_reached(network, states.reshape(-1, network.state_dim), tasks, dt)
-        return np.sum(ends.reshape(shape) == [[0], [1]], axis=-1).T.tolist()
-
-    def by_task(states, measures):
-        return states.reshape(measures, len(tasks), STARTS, network.state_dim)
-
-    cue = np.concatenate([cues(task, TURN, dt, STARTS) for task in tasks])
-    fresh = by_task(states_after_cues(network, cue, LENGTHS), len(LENGTHS))
-    visited, _ = on_attractors(network, cue[::STARTS], settle=SETTLE, steps=LOOK)
-    moments = np.linspace(0, LOOK, STARTS, endpoint=False).astype(int)
-    busy = np.concatenate(visited[::-1, moments])
-    again = by_task(states_after_cues(network, cue, LENGTHS, busy), len(LENGTHS))
-    loud = np.concatenate([noisy_cues(tasks, level, seed) for level in NOISES])
-    spoiled = [
-        by_task(states, len(NOISES)) for states in states_after_cues(network, loud, (13, TURN))
-    ]
-    states = random_states(network, np.concatenate(visited), 500, seed)
-    found, names = named_attractors(network, states, tasks)
-    between = np.concatenate(mixtures(tasks, MIXTURES))
-    mixed = states_after_cues(network, between, [TURN])[0].reshape(len(MIXTURES), STARTS, -1)
-    untrained = {
-        name: states_after_cues(network, cue, [TURN])[0] for name, cue in untrained_cues().items()
-    }
-    crossing = np.arccos(-configuration.x_cen / tasks[0].radius)
+        """How many of a task's cues lead to it, by task and measure; those of A come first."""
+        ends = task_reached(network, states.reshape(-1, network.state_dim), tasks, COARSE)
+        return np.sum(ends.reshape(len(states), 2, -1) == [[0], [1]], axis=-1).T.tolist()
 
     def ending_at(angle):
         """How many of the four cues that end at an angle or its mirror image are right."""
         angles = [angle, -angle], [np.pi - angle, np.pi + angle]
-        heard_of = [
+        states = [
             states_after_cues_ending(network, task, at, LENGTHS)
             for task, at in zip(tasks, angles, strict=True)
         ]
-        return np.sum(right(np.stack(heard_of, axis=1)), axis=0).tolist()
+        return np.sum(right(np.stack(states, axis=1)), axis=0).tolist()
 
+    cue = np.concatenate([cues(task, TURN, COARSE, STARTS) for task in tasks])
+    after = states_after_cues(network, cue, LENGTHS)
+    visited, _ = on_attractors(network, cue[::STARTS], settle=SETTLE, steps=LOOK)
+    moments = np.linspace(0, LOOK, STARTS, endpoint=False).astype(int)
+    on_the_other = np.concatenate(visited[::-1, moments])
+    noisy = np.concatenate([noisy_cues(tasks, level, seed) for level in NOISES])
+    noisy_13, noisy_63 = (
+        right(states.reshape(len(NOISES), len(cue), -1))
+        for states in states_after_cues(network, noisy, (13, TURN))
+    )
+    states = random_states(network, np.concatenate(visited), 500, seed)
+    census, names = named_attractors(network, states, tasks)
     return {
-        "multifunctional": judge(network, tasks, dt, seed=seed).multifunctional,
-        "right": right(fresh),
-        "switched": right(again),
-        "noisy_13": right(spoiled[0]),
-        "noisy_63": right(spoiled[1]),
-        "crossing": ending_at(crossing),
+        "multifunctional": judge(network, tasks, COARSE, seed=seed).multifunctional,
+        "right": right(after),
+        "switched": right(states_after_cues(network, cue, LENGTHS, on_the_other)),
+        "noisy_13": noisy_13,
+        "noisy_63": noisy_63,
+        "crossing": ending_at(np.arccos(-configuration.x_cen / tasks[0].radius)),
         "outside": ending_at(0.25),
-        "mixed": [led(states) for states in mixed],
-        "untrained": {name: led(states) for name, states in untrained.items()},
-        "exchanged": int(np.sum(right(fresh[-1:, ::-1]))),
+        "mixed": [ends_of(mixed) for mixed in mixtures(tasks, MIXTURES)],
+        "untrained": {name: ends_of(cue) for name, cue in untrained_cues().items()},
+        "exchanged": int(np.sum(right(np.roll(after[-1:], STARTS, axis=1)))),
         "census": [
-            {"name": name, "share": one.share.rate, "radius": one.radius}
+            {"name": name, "share": one.share.value, "radius": one.radius}
             | {"centre": one.centre.tolist()}
-            for name, one in zip(names, found.attractors, strict=True)
+            for name, one in zip(names, census.attractors, strict=True)
         ],
-        "effective": found.effective,
+        "effective": census.effective,
     }
 
 

@@ -32,10 +32,8 @@ class Model:
         Time between samples.
     units : int
         30 have 4,173 parameters for a system of three coordinates.
-    seed : int
-        Of weights, windows and noise.
     samples : int
-        Of the one orbit it learns from.
+        Of the one orbit on which it is trained.
     iterations : int
         Of the refinement.
     """
@@ -49,8 +47,8 @@ class Model:
 
     def data(self) -> np.ndarray:
         """The orbit, on the attractor, shape ``(samples, dim)``."""
-        known = system(self.system)
-        return trajectory(known, self.samples, self.dt, transient=known.transient)
+        flow = system(self.system)
+        return trajectory(flow, self.samples, self.dt, transient=flow.transient)
 
     def untrained(self) -> IncrementLSTM:
         """The network before it is trained."""
@@ -65,10 +63,8 @@ class Model:
     def trained(self, *, progress: bool = True) -> IncrementLSTM:
         """The network after training, minutes of work: in double precision, in system's units."""
         refinement = dataclasses.replace(LBFGS_STAGE, iterations=self.iterations)
-        data = [self.data()]
-        return train_and_refine(
-            self.untrained(), data, ADAM_STAGE, refinement, seed=self.seed, progress=progress
-        )
+        stages, options = (ADAM_STAGE, refinement), {"seed": self.seed, "progress": progress}
+        return train_and_refine(self.untrained(), [self.data()], *stages, **options)
 
 
 MODELS = [

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from mflib.book.sweeps import read, sweep
+from mflib.book.sweeps import in_parallel, read, sweep
 from mflib.networks.files import load, save
 from mflib.networks.recurrent import Recurrent
 
@@ -49,6 +49,11 @@ def table(
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such table; `make full` makes it")
     return read(path)
+
+
+def train_seeds(configuration: Any, seeds: Iterable[int]) -> list[Any]:
+    """What ``trained()`` of a configuration returns with each of the seeds, several at a time."""
+    return in_parallel(lambda seed: replace(configuration, seed=seed).trained(), seeds)
 
 
 def load_or_train(configuration: Any, folder: Path = NETWORKS) -> Recurrent:

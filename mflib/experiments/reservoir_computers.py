@@ -3,24 +3,67 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from mflib.modelling.closed_loop import drive, free_run
 from mflib.multifunctionality.judge import PERIODS, historical, strict
-from mflib.multifunctionality.tasks import seeing_double
-from mflib.networks.recurrent import replace
-from mflib.networks.reservoirs import ContinuousReservoir, fit_readout, random_weights
+from mflib.multifunctionality.tasks import COARSE, seeing_double
+from mflib.networks.recurrent import Recurrent, replace
+from mflib.networks.reservoirs import ContinuousReservoir, Reservoir, fit_readout, random_weights
 
 LISTEN, TRAIN, PREDICT = 6, 15, 15
-"""Periods, as published."""
+"""Periods that drive a reservoir before training, train it, and are predicted, as published."""
 FINE = 0.01
-"""Time step, as published."""
-COARSE = 0.1
-"""Time step of the closed loop where it is a differential equation, which any small step solves."""
-TURN = 63
-"""Coarse steps of a turn, nearly: 2 pi / 0.1."""
+"""Time step, as published; a closed loop that is a differential equation bears a coarser one."""
+
+
+def steps_in(periods: int, dt: float) -> int:
+    """Time steps in so many turns of a circle."""
+    return round(periods * 2 * np.pi / dt)
+
+
+def continuous_reservoir(
+    units: int, seed: int, *, radius: float, density: float = 0.05, held: bool = False
+) -> ContinuousReservoir:
+    """A reservoir with random weights and the published values."""
+    weights = random_weights(units, 2, radius=radius, strength=0.2, density=density, seed=seed)
+    return ContinuousReservoir(**weights, gamma=5.0, dt=FINE, held=held)
+
+
+class Fitted(NamedTuple):
+    """A network with its readout, its states ``(tasks, state_dim)`` at the end of training, and
+    the root mean square of its one-step error, in units of the data.
+    """
+
+    network: Reservoir | Recurrent
+    states: np.ndarray
+    one_step_error: float
+
+
+def drive_and_fit(
+    network: Reservoir | Recurrent,
+    inputs: np.ndarray,
+    targets: np.ndarray,
+    dt: float,
+    *,
+    ridge: float,
+    intercept: bool = False,
+) -> Fitted:
+    """Drive a network with random weights, and find the readout that gives the next samples.
+
+    Parameters
+    ----------
+    inputs, targets : numpy.ndarray, shape (tasks, samples, dim)
+        Of the same moments; the inputs may be noisy. The first 6 turns only drive.
+    """
+    states, listen = drive(network, inputs[:, :-1]), steps_in(LISTEN, dt)
+    trained, following = states[:, listen:], targets[:, listen + 1 :]
+    network = fit_readout(network, trained, following, ridge=ridge, intercept=intercept)
+    error = network.readout(trained) - following
+    return Fitted(network, states[:, -1].numpy(), float(np.sqrt(np.mean(error**2))))
 
 
 @dataclass(frozen=True)
@@ -33,11 +76,8 @@ class ReservoirSeeingDouble:
         Half the distance of the circles' centres.
     radius : float
         Spectral radius.
-    seed : int
-        Of the random weights.
     held : bool
         Whether the closed loop holds its output during a step, as it held the data.
-    units : int
     """
 
     x_cen: float
@@ -46,23 +86,17 @@ class ReservoirSeeingDouble:
     held: bool = False
     units: int = 500
 
-    def untrained(self) -> ContinuousReservoir:
-        """The reservoir before its readout is found."""
-        weights = random_weights(
-            self.units, 2, radius=self.radius, strength=0.2, density=0.05, seed=self.seed
-        )
-        return ContinuousReservoir(**weights, gamma=5.0, dt=FINE, held=self.held)
+    def trained(self) -> Fitted:
+        """The reservoir after training on both circles, B from the opposite side."""
+        network = continuous_reservoir(self.units, self.seed, radius=self.radius, held=self.held)
+        data = self.data()
+        return drive_and_fit(network, data, data, FINE, ridge=1e-2)
 
     def data(self) -> np.ndarray:
-        """Both circles for listening and training, shape ``(2, samples, 2)``."""
+        """Both circles for driving and training, shape ``(2, samples, 2)``."""
         a, b = seeing_double(self.x_cen)
         samples = steps_in(LISTEN + TRAIN, FINE) + 1
         return np.stack([a.trajectory(samples, FINE), b.trajectory(samples, FINE, phase=np.pi)])
-
-
-def steps_in(periods: int, dt: float) -> int:
-    """Time steps in so many turns of a circle."""
-    return round(periods * 2 * np.pi / dt)
 
 
 def reservoir_seeing_double(configuration: ReservoirSeeingDouble) -> dict:
@@ -72,36 +106,26 @@ def reservoir_seeing_double(configuration: ReservoirSeeingDouble) -> dict:
     -------
     dict
         For A and B the historical judge's reason after 15 periods, ``historical_A``, and the
-        strict judge's after 100, ``strict_A``; the readout's ``one_step_error``, root mean square
-        in units of the data; and ``square``, the norm of the readout's share that acts on
-        squares. A closed loop that holds its output needs the published step, ten times as
-        small, and is asked for 15 periods only.
+        strict judge's after 100, ``strict_A``; the readout's ``one_step_error``; and ``square``,
+        the norm of the readout's share that acts on squares. A closed loop that holds its output
+        needs the published step, ten times as small, and runs for 15 periods only.
 
     References
     ----------
     Flynn, Tsachouridis and Amann (2023), arXiv:2305.05799.
     """
-    network, data = configuration.untrained(), configuration.data()
-    tasks, listen = seeing_double(configuration.x_cen), steps_in(LISTEN, FINE)
-    states = drive(network, data[:, :-1])
-    trained, targets = states[:, listen:], data[:, listen + 1 :]
-    network = fit_readout(network, trained, targets, ridge=1e-2)
-    error = network.readout(trained) - targets
+    network, states, error = configuration.trained()
+    judges, periods, dt = {"historical": historical, "strict": strict}, PERIODS, COARSE
     if configuration.held:
         judges, periods, dt = {"historical": historical}, PREDICT, FINE
-    else:
-        judges, periods, dt = {"historical": historical, "strict": strict}, PERIODS, COARSE
-    run = free_run(replace(network, dt=dt), states[:, -1], steps_in(periods, dt))
+    run = free_run(replace(network, dt=dt), states, steps_in(periods, dt))
     result = {
         f"{name}_{task.name}": judge(orbit, task, dt).reason
         for name, judge in judges.items()
-        for task, orbit in zip(tasks, run.outputs.numpy(), strict=True)
+        for task, orbit in zip(seeing_double(configuration.x_cen), run.outputs.numpy(), strict=True)
     }
-    square = network.readout_kernel[configuration.units :]
-    return result | {
-        "one_step_error": float(np.sqrt(np.mean(error**2))),
-        "square": float(tf.norm(square)),
-    }
+    square = float(tf.norm(network.readout_kernel[configuration.units :]))
+    return result | {"one_step_error": error, "square": square}
 
 
 RADII = (0.2, 0.6, 0.9, 1.1, 1.25, 1.4, 1.55, 1.7, 1.85, 2.0)

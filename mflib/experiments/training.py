@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import functools
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from mflib.dynamics import distances
 from mflib.dynamics.attractors import identify
-from mflib.dynamics.distances import (
-    spectral_distance,
-    state_space_divergence,
-    valid_prediction_time,
-)
 from mflib.dynamics.systems import reference_values, system
 from mflib.dynamics.trajectories import ensemble, standardisation, trajectory
 from mflib.experiments.learning_chaos import Model
@@ -33,19 +29,18 @@ CUE, AHEAD, LONG = 200, 2000, 20_000
 """Samples of a cue, of a forecast, and of a long run."""
 STARTS, RUNS = 64, 16
 """How many forecasts, and how many long runs."""
-NONE = (1e-6, 1e-6)
-"""Noise too small to matter."""
 STEPS = 2500
 """Steps of Adam with data only."""
 MIXED, HALF = 2220, {"steps": STEPS // 2, "iterations": 30}
-"""What costs as much: steps of Adam in which a network hears its own output too; or half the steps
-with data only, and iterations of L-BFGS. Measured once, in a process with one thread, over 16
-windows of 120 samples, seconds of the processor, best of three: with data only 3.2 ms a step,
-whether a network predicts increments or not; with its own output 3.7 ms; 0.138 s an iteration."""
+"""What costs as much: steps of Adam in which the network's own output is among its inputs; or half
+the steps with data only, and iterations of L-BFGS. Measured once, in a process with one thread,
+over 16 windows of 120 samples, seconds of the processor, best of three: with data only 3.2 ms a
+step, whether a network predicts increments or not; with its own output 3.7 ms; 0.138 s an
+iteration."""
 
 
 class Lorenz(NamedTuple):
-    """Lorenz' system as a task.
+    """The Lorenz system as a task.
 
     Attributes
     ----------
@@ -79,14 +74,14 @@ def lorenz() -> Lorenz:
 
 @dataclass(frozen=True)
 class LorenzTraining:
-    """A way to train an LSTM on Lorenz' system, and how much of it.
+    """A way to train an LSTM on the Lorenz system, and how much of it.
 
     Attributes
     ----------
     seed : int
         Of weights, windows and noise.
     forcing : str
-        Name of a kind of forcing in :mod:`mflib.modelling.training`.
+        Name of a kind of forcing in :mod:`mflib.modelling.forcing`.
     parameters : tuple of float
         Of the forcing.
     noise : tuple of float
@@ -97,14 +92,12 @@ class LorenzTraining:
         Of Adam.
     iterations : int
         Of L-BFGS afterwards, on inputs with the noise that training ended with.
-    learning_rate : float
-    units, window, burn_in, batch : int
     """
 
     seed: int
     forcing: str = "TeacherForcing"
     parameters: tuple = ()
-    noise: tuple[float, float] = NONE
+    noise: tuple[float, float] = (1e-6, 1e-6)
     increments: bool = False
     steps: int = STEPS
     iterations: int = 0
@@ -114,50 +107,34 @@ class LorenzTraining:
     burn_in: int = 20
     batch: int = 16
 
-    def untrained(self) -> LSTM:
-        """The network before training."""
-        kind = IncrementLSTM if self.increments else LSTM
-        return kind.create(inputs=3, units=self.units, seed=self.seed)
-
-    def protocol(self, steps: int | None = None) -> TrainingConfig:
-        """How Adam trains it, for all steps or so many."""
-        return TrainingConfig(
-            steps=steps or self.steps,
-            batch=self.batch,
-            window=self.window,
-            burn_in=self.burn_in,
-            learning_rate=self.learning_rate,
-            noise=tuple(self.noise),
-            forcing=getattr(forcing, self.forcing)(*self.parameters),
-        )
-
-    def refinement(self, iterations: int | None = None) -> RefinementConfig:
-        """How L-BFGS goes on, for all iterations or so many."""
-        return RefinementConfig(
-            iterations=iterations or self.iterations,
-            window=self.window,
-            burn_in=self.burn_in,
-            noise=self.noise[1],
-        )
+    @property
+    def config(self) -> TrainingConfig:
+        """How Adam trains it."""
+        rule = getattr(forcing, self.forcing)(*self.parameters)
+        names = "steps", "batch", "window", "burn_in", "learning_rate"
+        same = {name: getattr(self, name) for name in names}
+        return TrainingConfig(**same, noise=tuple(self.noise), forcing=rule)
 
     def trained(self) -> tuple[LSTM, float]:
         """The trained network and the processor's seconds it took, compilation left out."""
-        self._train(STEPS_PER_CALL, min(self.iterations, 1))
+        replace(self, steps=STEPS_PER_CALL, iterations=min(self.iterations, 1))._train()
         begin = time.process_time()
-        network = self._train(self.steps, self.iterations)
-        return network, time.process_time() - begin
+        return self._train(), time.process_time() - begin
 
-    def _train(self, steps, iterations):
-        first, data = self.protocol(steps), [lorenz().data]
-        options = {"seed": self.seed, "progress": False}
-        if iterations:
-            then = self.refinement(iterations)
-            return train_and_refine(self.untrained(), data, first, then, **options)
-        return train(self.untrained(), data, first, **options).network
+    def _train(self) -> LSTM:
+        kind = IncrementLSTM if self.increments else LSTM
+        network = kind.create(inputs=3, units=self.units, seed=self.seed)
+        data, options = [lorenz().data], {"seed": self.seed, "progress": False}
+        if not self.iterations:
+            return train(network, data, self.config, **options).network
+        refinement = RefinementConfig(
+            self.iterations, window=self.window, burn_in=self.burn_in, noise=self.noise[1]
+        )
+        return train_and_refine(network, data, self.config, refinement, **options)
 
 
 def lorenz_training(configuration: LorenzTraining) -> dict:
-    """Train a network on Lorenz' system and look at its closed loop.
+    """Train a network on the Lorenz system and look at its closed loop.
 
     Returns
     -------
@@ -169,12 +146,7 @@ def lorenz_training(configuration: LorenzTraining) -> dict:
 
 
 def lorenz_judged(network: LSTM) -> dict:
-    """What the closed loop of a network has of Lorenz' system.
-
-    Parameters
-    ----------
-    network : LSTM
-        In the units of the system.
+    """What the closed loop of a network, in the units of the system, has of the Lorenz system.
 
     Returns
     -------
@@ -182,42 +154,36 @@ def lorenz_judged(network: LSTM) -> dict:
         ``one_step_error``, root mean square on data without noise, in units of the data's scale;
         the valid prediction times' ``vpt_mean``, ``vpt_median`` and ``vpt_least``, in Lyapunov
         times; of the long runs ``d_stsp``, all together, ``d_h``, their mean, ``bounded``,
-        whether all stayed finite, and ``kept``, the share that is on Lorenz' attractor at its
+        whether all stayed finite, and ``kept``, the share that is on the Lorenz attractor at its
         end; and the two first ``exponents``, or None if a run left all bounds.
     """
     task, network = lorenz(), cast(network, "float64")
-    _, scale = standardisation([task.data])
-    heard = np.concatenate([task.cues, task.ahead], axis=1)[:, :-1]
-    driven = drive(network, heard)[:, CUE - 1 :]
-    following = network.readout(tf.reshape(driven, (-1, network.state_dim)))
-    error = following - task.ahead.reshape(-1, 3)
-    states = driven[:, 0]
-    forecasts = free_run(network, states, AHEAD).outputs.numpy()
-    deviations = task.data.std(axis=0)
-    exponent = reference_values("lorenz")[0]["exponents"][0]
-    vpt = valid_prediction_time(forecasts, task.ahead, deviations, DT, exponent=exponent)
+    inputs = np.concatenate([task.cues, task.ahead], axis=1)[:, :-1]
+    driven = drive(network, inputs)[:, CUE - 1 :]
+    error = network.readout(tf.reshape(driven, (-1, network.state_dim))) - task.ahead.reshape(-1, 3)
+    forecasts = free_run(network, driven[:, 0], AHEAD).outputs.numpy()
+    exponent, deviations = reference_values("lorenz")[0]["exponents"][0], task.data.std(axis=0)
+    vpt = distances.valid_prediction_time(forecasts, task.ahead, deviations, DT, exponent=exponent)
     return {
-        "one_step_error": float(np.sqrt(np.mean(error**2))) / scale,
+        "one_step_error": float(np.sqrt(np.mean(error**2))) / standardisation([task.data])[1],
         "vpt_mean": float(vpt.mean()),
         "vpt_median": float(np.median(vpt)),
         "vpt_least": float(vpt.min()),
-        **_climate(network, tf.gather(states, range(0, STARTS, STARTS // RUNS))),
+        **_climate(network, driven[:: STARTS // RUNS, 0]),
     }
 
 
-def _climate(network, states):
+def _climate(network: LSTM, states: tf.Tensor) -> dict:
     """What long runs have of the attractor."""
     truth, points = lorenz().long, free_run(network, states, LONG + 2000).outputs.numpy()[:, 2000:]
     ends = [identify(orbit[-5000:], {"lorenz": truth[0, :5000]}, dt=DT).name for orbit in points]
-    distances = [spectral_distance(a, b) for a, b in zip(points, truth, strict=True)]
-    bounded = bool(np.all(np.isfinite(points)))
-    exponents = None
+    d_h = [distances.spectral_distance(a, b) for a, b in zip(points, truth, strict=True)]
+    bounded, exponents = bool(np.all(np.isfinite(points))), None
     if bounded:
-        found = network_spectrum(network, states, steps=4000, dt=DT, count=2)
-        exponents = [float(exponent) for exponent in found.exponents]
+        exponents = network_spectrum(network, states, steps=4000, dt=DT, count=2).exponents.tolist()
     return {
-        "d_stsp": state_space_divergence(points.reshape(-1, 3), truth.reshape(-1, 3)),
-        "d_h": float(np.mean(distances)),
+        "d_stsp": distances.state_space_divergence(points.reshape(-1, 3), truth.reshape(-1, 3)),
+        "d_h": float(np.mean(d_h)),
         "bounded": bounded,
         "kept": ends.count("lorenz") / RUNS,
         "exponents": exponents,
@@ -230,22 +196,17 @@ TAUS = (5, 15, 40, 80, 200)
 SHARES = ((1.0, 0.1), (0.1, 0.1))
 ABSOLUTE = {"noise": (3e-2, 1e-3)}
 INCREMENTS = {"noise": (3e-3, 1e-6), "increments": True}
+FORCINGS = [
+    ("FreeRunning", (100,)),
+    ("ScheduledSampling", (0.1,)),
+    *(("SparseTeacherForcing", (tau,)) for tau in TAUS),
+    *(("InputMixing", shares) for shares in SHARES),
+]
 WAYS = [
     {},
     *({"noise": (sigma, sigma)} for sigma in NOISES),
-    ABSOLUTE,
-    ABSOLUTE | HALF,
-    INCREMENTS,
-    INCREMENTS | HALF,
-    *(
-        {"forcing": forcing, "parameters": parameters, "steps": MIXED}
-        for forcing, parameters in (
-            ("FreeRunning", (100,)),
-            ("ScheduledSampling", (0.1,)),
-            *(("SparseTeacherForcing", (tau,)) for tau in TAUS),
-            *(("InputMixing", shares) for shares in SHARES),
-        )
-    ),
+    *(ABSOLUTE, ABSOLUTE | HALF, INCREMENTS, INCREMENTS | HALF),
+    *({"forcing": kind, "parameters": numbers, "steps": MIXED} for kind, numbers in FORCINGS),
 ]
 TRAININGS = [LorenzTraining(seed, **way) for seed in range(5) for way in WAYS]
 """Ways to train at equal cost, recorded in ``data/training.jsonl``."""

@@ -8,10 +8,10 @@ from itertools import combinations
 
 import numpy as np
 
-from mflib.modelling.refinement import RefinementConfig, train_and_refine
-from mflib.modelling.training import TrainingConfig, train
+from mflib.modelling.refinement import RefinementConfig
 from mflib.multifunctionality.identity import ask_for_attractors
-from mflib.multifunctionality.tasks import Attractor, interleaved_orbits
+from mflib.multifunctionality.recipes import chaos_training, train_tasks
+from mflib.multifunctionality.tasks import Attractor
 from mflib.networks.lstm import LSTM
 
 EIGHT = (
@@ -39,15 +39,8 @@ class Worlds:
         Keys of ``WORLDS`` with spaces between.
     distance : float
         Between the centres of neighbours along the first coordinate, in standard deviations.
-    units : int
-    seed : int
-        Of weights, windows and noise.
-    steps : int
-        Of Adam.
-    last_noise : float
-        On the inputs at the end of training, in units of the data's scale.
-    window, batch : int
-        Samples in a window, and windows in a step.
+    steps, last_noise, window, batch
+        As for :func:`~mflib.multifunctionality.recipes.chaos_training`.
     iterations : int
         Of the refinement, on inputs with as much noise; none by default.
     """
@@ -80,25 +73,18 @@ class Worlds:
 
     def trained(self, *, progress: bool = True) -> LSTM:
         """The network after training."""
-        data = interleaved_orbits(self.tasks())
-        network = LSTM.create(inputs=3, units=self.units, seed=self.seed)
-        options = {"seed": self.seed, "progress": progress}
-        first = TrainingConfig(
-            self.steps,
-            self.batch,
-            self.window,
-            burn_in=10,
-            learning_rate=1e-2 * min(1, (64 / self.units) ** 0.5),
-            noise=(0.1, self.last_noise),
+        noise, refinement = self.last_noise, None
+        config = chaos_training(
+            self.units, self.steps, last_noise=noise, window=self.window, batch=self.batch
         )
-        if not self.iterations:
-            return train(network, data, first, **options).network
-        then = RefinementConfig(self.iterations, window=60, burn_in=20, noise=self.last_noise)
-        return train_and_refine(network, data, first, then, **options)
+        if self.iterations:
+            refinement = RefinementConfig(self.iterations, window=60, burn_in=20, noise=noise)
+        options = {"seed": self.seed, "progress": progress}
+        return train_tasks(self.tasks(), self.units, config, refinement, **options)
 
 
 def worlds(configuration: Worlds) -> dict:
-    """Train a network and ask it for its worlds, as :func:`ask_for_attractors` does."""
+    """Train a network and see on which worlds it ends, as :func:`ask_for_attractors` does."""
     return ask_for_attractors(configuration.trained(progress=False), configuration.tasks())
 
 
