@@ -41,10 +41,18 @@ def reals(
     return array.astype(float)
 
 
-def real(name: str, value: float, least: float = -np.inf, above: float = -np.inf) -> float:
-    """One finite real number, not below ``least`` and above ``above``."""
+def real(
+    name: str,
+    value: float,
+    least: float = -np.inf,
+    most: float = np.inf,
+    *,
+    above: float = -np.inf,
+) -> float:
+    """One finite real number, from ``least`` to ``most`` and more than ``above``."""
     number = float(reals(name, value, ()))
-    if number < least or (np.isfinite(above) and number <= above):
-        bound = f"more than {above:g}" if np.isfinite(above) else f"at least {least:g}"
-        raise ValueError(f"{name}: got {number:g}, expected {bound}")
+    if not (least <= number <= most and number > above):
+        limits = [("at least", least), ("more than", above), ("at most", most)]
+        bounds = " and ".join(f"{words} {x:g}" for words, x in limits if np.isfinite(x))
+        raise ValueError(f"{name}: got {number:g}, expected {bounds}")
     return number

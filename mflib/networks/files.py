@@ -6,6 +6,7 @@ import io
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -19,7 +20,7 @@ FORMAT = "mflib network 2"
 KINDS = {kind.__name__: kind for kind in (Elman, GRU, LSTM, IncrementLSTM)}
 
 
-def save(path: str | os.PathLike, network: Recurrent, **about) -> None:
+def save(path: str | os.PathLike, network: Recurrent, **about: Any) -> None:
     """Write a network to one ``.npz`` file: its weights, and what it is.
 
     Parameters

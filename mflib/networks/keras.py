@@ -98,7 +98,7 @@ def to_keras(network: Recurrent) -> keras.Model:
     return model
 
 
-def _weights(layer, dense) -> dict[str, tf.Tensor]:
+def _weights(layer: keras.layers.RNN, dense: keras.layers.Dense) -> dict[str, tf.Tensor]:
     """The weights of the two layers by our names, after a look at their options."""
     sigmoid = keras.activations.sigmoid  # of gates; a layer without gates has no such option
     options = {
@@ -134,7 +134,7 @@ def _weights(layer, dense) -> dict[str, tf.Tensor]:
     return {name: tf.constant(array, dtype) for name, array in arrays.items()}
 
 
-def _difference(model, layer, network: Recurrent) -> float:
+def _difference(model: keras.Model, layer: keras.layers.RNN, network: Recurrent) -> float:
     """Largest difference of the outputs of model and network, for the size of the model's."""
     batch, time, *_ = getattr(model, "input_shape", None) or (None, None)
     batch, time = batch or len(AMPLITUDES), time or 12
@@ -146,11 +146,11 @@ def _difference(model, layer, network: Recurrent) -> float:
     theirs = np.asarray(model(tf.constant(cue, network.dtype), training=False), float)
     for variable, value in zip(layer.states if layer.stateful else [], before, strict=True):
         variable.assign(value)
-    state, ours = network.initial_state(batch), []
+    state, outputs = network.initial_state(batch), []
     for u in tf.unstack(tf.constant(cue, network.dtype), axis=1):
         state = network.step(state, u)
-        ours.append(network.readout(state))
-    ours = np.stack(ours, axis=1).astype(float)
+        outputs.append(network.readout(state))
+    ours = np.stack(outputs, axis=1).astype(float)
     ours = ours[:, -1] if theirs.ndim == 2 else ours
     if ours.shape != theirs.shape:
         return np.inf

@@ -9,7 +9,7 @@ of the same shape share one compiled program.
 
 from __future__ import annotations
 
-from typing import Self, get_type_hints
+from typing import Any, Self, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
@@ -256,22 +256,22 @@ class Recurrent(Network):
             raise ValueError(
                 f"in_units: got {self.inputs} inputs and {self.outputs} outputs, expected as many"
             )
-        location, scale = (
+        origin, unit = (
             checks.reals(name, value, (self.inputs,) if np.ndim(value) else ())
             for name, value in (("location", location), ("scale", scale))
         )
-        if not np.all(scale > 0):
-            raise ValueError(f"scale: got {scale}, expected positive numbers")
-        location, scale = (
+        if not np.all(unit > 0):
+            raise ValueError(f"scale: got {unit}, expected positive numbers")
+        origin, unit = (
             tf.constant(np.broadcast_to(numbers, self.inputs), self.dtype)
-            for numbers in (location, scale)
+            for numbers in (origin, unit)
         )
-        kernel = self.kernel / scale[:, None]
+        kernel = self.kernel / unit[:, None]
         changed = {
             "kernel": kernel,
-            "bias": self.bias - tf.linalg.matvec(kernel, location, transpose_a=True),
-            "readout_kernel": self.readout_kernel * scale,
-            "readout_bias": self.readout_bias * scale + location,
+            "bias": self.bias - tf.linalg.matvec(kernel, origin, transpose_a=True),
+            "readout_kernel": self.readout_kernel * unit,
+            "readout_bias": self.readout_bias * unit + origin,
         }
         return replace(self, **changed, standardised=False)
 
@@ -302,7 +302,7 @@ class Memoryless(Network):
         return self.network.readout(state)
 
 
-def replace(network: Network, /, **changes) -> Network:
+def replace(network: Network, /, **changes: Any) -> Any:
     """The same network with some fields changed.
 
     A continuous reservoir's closed loop, for instance, may be run with another step than the
@@ -311,7 +311,7 @@ def replace(network: Network, /, **changes) -> Network:
     return type(network)(**_fields(network) | changes)
 
 
-def cast(network: Network, dtype: str) -> Network:
+def cast(network: Network, dtype: str) -> Any:
     """The same network with its weights as numbers of another floating type.
 
     Networks are trained in single precision, and small differences (Lyapunov exponents of

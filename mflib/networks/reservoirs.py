@@ -205,7 +205,7 @@ def random_weights(
     """
     units, inputs = checks.count("units", units), checks.count("inputs", inputs)
     radius, strength = checks.real("radius", radius, 0), checks.real("strength", strength, 0)
-    density = checks.real("density", density, above=0)
+    density = checks.real("density", density, most=1, above=0)
     rng = np.random.default_rng(seed)
     recurrent = rng.uniform(-1, 1, (units, units)) * (rng.random((units, units)) < density)
     largest = np.max(np.abs(np.linalg.eigvals(recurrent)))
@@ -292,17 +292,17 @@ def fit_readout(
     ).shape
     targets = checks.reals("targets", targets, (tasks, samples, reservoir.outputs))
     ridge = checks.real("ridge", ridge, above=0)
-    weights = np.full(tasks, 1 / tasks) if weights is None else weights
-    weights = checks.reals("weights", weights, (tasks,))
-    if np.any(weights < 0) or not np.any(weights):
+    equal = np.full(tasks, 1 / tasks)
+    blend = checks.reals("weights", equal if weights is None else weights, (tasks,))
+    if np.any(blend < 0) or not np.any(blend):
         raise ValueError(f"weights: got {weights}, expected none negative and one positive")
-    gram, cross = 0.0, 0.0
-    for visited, following, weight in zip(states, targets, weights, strict=True):
+    gram, cross = np.zeros(()), np.zeros(())
+    for visited, following, weight in zip(states, targets, blend, strict=True):
         features = np.asarray(reservoir.features(visited), dtype=float)
         if intercept:
             features = np.pad(features, ((0, 0), (0, 1)), constant_values=1)
-        gram += weight**2 * (features.T @ features)  # a symmetric product: half the work
-        cross += weight**2 * (features.T @ following)
+        gram = gram + weight**2 * (features.T @ features)  # a symmetric product: half the work
+        cross = cross + weight**2 * (features.T @ following)
     penalty = np.full(len(gram), ridge)
     if intercept:
         penalty[-1] = 0

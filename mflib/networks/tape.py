@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 
 class Tape:
@@ -43,7 +44,7 @@ class Tape:
         self.nodes: list[Node] = []
         self._groups: tuple[str, ...] = ()
 
-    def variable(self, name: str, value) -> Node:
+    def variable(self, name: str, value: npt.ArrayLike) -> Node:
         """A named array that the computation starts from.
 
         Parameters
@@ -66,7 +67,13 @@ class Tape:
         finally:
             self._groups = outer
 
-    def record(self, operation: str, value, operands: Sequence[Node] = (), pullback=None) -> Node:
+    def record(
+        self,
+        operation: str,
+        value: npt.ArrayLike,
+        operands: Sequence[Node] = (),
+        pullback: Callable | None = None,
+    ) -> Node:
         """Append a result.
 
         Parameters
@@ -82,7 +89,7 @@ class Tape:
         self.nodes.append(node)
         return node
 
-    def _constant(self, value) -> Node:
+    def _constant(self, value: npt.ArrayLike) -> Node:
         array = np.array(value)
         if array.dtype.kind not in "fiu" or array.ndim > 2 or not np.all(np.isfinite(array)):
             raise ValueError(
@@ -134,7 +141,7 @@ class Node:
         self.name = name
         return self
 
-    def backward(self, seed=None) -> None:
+    def backward(self, seed: npt.ArrayLike | None = None) -> None:
         """Carry the adjoint from this node to everything that it was computed from.
 
         Parameters
@@ -160,37 +167,37 @@ class Node:
             node.adjoint, node.shares = np.zeros_like(node.value), ()
         self.adjoint = seed
         for node in reversed(nodes[: nodes.index(self) + 1]):
-            if node.operands:
+            if node.pullback:
                 shares = zip(node.operands, node.pullback(node.adjoint), strict=True)
                 node.shares = tuple(_summed_to(x.value.shape, share) for x, share in shares)
             for operand, share in zip(node.operands, node.shares, strict=True):
                 operand.adjoint = operand.adjoint + share
 
-    def __add__(self, other) -> Node:
+    def __add__(self, other: Any) -> Node:
         return _binary("add", np.add, self, other, lambda x, y, a: (a, a))
 
-    def __sub__(self, other) -> Node:
+    def __sub__(self, other: Any) -> Node:
         return _binary("subtract", np.subtract, self, other, lambda x, y, a: (a, -a))
 
-    def __mul__(self, other) -> Node:
+    def __mul__(self, other: Any) -> Node:
         return _binary("multiply", np.multiply, self, other, lambda x, y, a: (a * y, a * x))
 
-    def __matmul__(self, other) -> Node:
+    def __matmul__(self, other: Any) -> Node:
         return _binary("matmul", np.matmul, self, other, _matmul_pullback)
 
-    def __radd__(self, other) -> Node:
+    def __radd__(self, other: Any) -> Node:
         return self.tape._constant(other) + self
 
-    def __rsub__(self, other) -> Node:
+    def __rsub__(self, other: Any) -> Node:
         return self.tape._constant(other) - self
 
-    def __rmul__(self, other) -> Node:
+    def __rmul__(self, other: Any) -> Node:
         return self.tape._constant(other) * self
 
-    def __rmatmul__(self, other) -> Node:
+    def __rmatmul__(self, other: Any) -> Node:
         return self.tape._constant(other) @ self
 
-    def __getitem__(self, index) -> Node:
+    def __getitem__(self, index: Any) -> Node:
         def pullback(adjoint):
             share = np.zeros_like(self.value)
             np.add.at(share, index, adjoint)

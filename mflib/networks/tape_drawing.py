@@ -152,7 +152,7 @@ class _Graph:
 
     def groups(self, box: Any) -> tuple[str, ...]:
         """The groups that a box stands in."""
-        names = box[:-1] if isinstance(box, tuple) else self.nodes[box].groups
+        names: tuple[str, ...] = box[:-1] if isinstance(box, tuple) else self.nodes[box].groups
         return tuple(self.titles.get(name, name) for name in names)
 
     def box(self, k: int) -> Any:
@@ -172,7 +172,7 @@ class _Graph:
         if isinstance(box, tuple):
             return box[-1]
         node = self.nodes[box]
-        return SYMBOLS.get(node.operation) or self.name(box) or _numbers(node.value)
+        return SYMBOLS.get(node.operation, "") or self.name(box) or _numbers(node.value)
 
     def pair(self, k: int, shares: Sequence[np.ndarray] | None = None) -> tuple[str, str]:
         """A value and its adjoint, or the sum of shares of it, in print."""
@@ -182,7 +182,9 @@ class _Graph:
         return _numbers(value), "" if adjoint is None or value.size > 3 else _numbers(adjoint)
 
 
-def _folded(nodes: Sequence[Node], fold: Mapping[str, Sequence[str]]) -> tuple[dict, dict, set]:
+def _folded(
+    nodes: Sequence[Node], fold: Mapping[str, Sequence[str]]
+) -> tuple[dict[Node, Node], dict[str, str], set]:
     """Who stands for whom; titles of groups; operands that come from the step before."""
     stands, titles, loops = {node: node for node in nodes}, {}, set()
     for title, steps in fold.items():
