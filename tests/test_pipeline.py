@@ -291,7 +291,7 @@ def test_unknown_chapter_lists_the_known_ones(book, capsys):
 
 def test_bad_claims_file_is_a_plain_message(book, capsys):
     book.chapter("one")
-    book.claims("[one.value]\n")
+    book.claims("[one.value]\nis = true\n")
     assert command.main(["--root", str(book.root)]) == 1
     assert "claims.toml, [one.value]: 'statement' must be" in capsys.readouterr().err
 
