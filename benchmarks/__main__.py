@@ -3,6 +3,7 @@
 import argparse
 import os
 from concurrent.futures import ProcessPoolExecutor
+from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
 from unittest.mock import patch
@@ -18,6 +19,7 @@ BENCHMARKS = (
     "exponents",
     "sweeps",
 )
+PEERS = ("torch", "dysts")  # of requirements-bench.txt
 ONE_THREAD = ("training", "reservoirs", "exponents")
 """Where one thread is the fastest for TensorFlow and NumPy; PyTorch takes all it likes."""
 
@@ -38,6 +40,9 @@ def main() -> None:
     names = parser.parse_args().names or BENCHMARKS
     if unknown := set(names) - set(BENCHMARKS):
         parser.error(f"name: got {', '.join(unknown)}, expected {' or '.join(BENCHMARKS)}")
+    for library in PEERS:
+        if find_spec(library) is None:
+            print(f"{library} is not installed: nothing is compared with it")
     results = [result for name in names for result in in_its_own_process(name)]
     write(results, Path("_build/bench.json"))
     print(table(results))

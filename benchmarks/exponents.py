@@ -14,18 +14,22 @@ from mflib.networks.lstm import LSTM
 from mflib.networks.recurrent import cast, replace
 
 UNITS, DIM = 64, 3
+RUNS = ((3, 8_000, 1_000), (2 * UNITS, 400, 200))
 
 
-def comparisons() -> Iterator[Comparison]:
-    """Mflib's exponents beside a plain NumPy loop, with the same weights and the same steps."""
-    network = LSTM.create(DIM, UNITS, seed=0)
+def comparisons(units=UNITS, runs=RUNS) -> Iterator[Comparison]:
+    """Mflib's exponents beside a plain NumPy loop, with the same weights.
+
+    A run is a number of exponents, our steps and the peer's.
+    """
+    network = LSTM.create(DIM, units, seed=0)
     rng = np.random.default_rng(0)
     # with these biases and with strong feedback the closed loop neither settles nor saturates
-    bias = tf.constant(rng.normal(size=4 * UNITS), network.dtype)
+    bias = tf.constant(rng.normal(size=4 * units), network.dtype)
     network = replace(network, bias=bias, recurrent_kernel=4 * network.recurrent_kernel)
     double = cast(network, "float64")
-    start = free_run(double, rng.normal(size=(1, 2 * UNITS)), 500).state.numpy()
-    for count, steps, few in ((3, 8_000, 1_000), (2 * UNITS, 400, 200)):
+    start = free_run(double, rng.normal(size=(1, 2 * units)), 500).state.numpy()
+    for count, steps, few in runs:
         peer = numpy_exponents(double, start[0], count)
         check = network_spectrum(network, start, steps=40, discard=0, count=count, seed=1)
         np.testing.assert_allclose(check.exponents, peer(40, seed=1), rtol=1e-6, atol=1e-6)
@@ -38,8 +42,8 @@ def comparisons() -> Iterator[Comparison]:
             peer(few)
             return few
 
-        which = "all, and the volume" if count == 2 * UNITS else f"the leading {count}"
-        name = f"Lyapunov exponents, {UNITS} units, {which}"
+        which = "all, and the volume" if count == 2 * units else f"the leading {count}"
+        name = f"Lyapunov exponents, {units} units, {which}"
         yield Comparison(name, "NumPy, QR each step", "step", ours, theirs)
 
 

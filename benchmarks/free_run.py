@@ -6,19 +6,24 @@ from collections.abc import Iterator
 
 import keras
 import numpy as np
-import torch
 
-from benchmarks.timing import Comparison
+from benchmarks.timing import Comparison, optional
 from mflib.modelling.closed_loop import free_run, warm_up
 from mflib.networks.lstm import LSTM
 
+torch = optional("torch")
+
 UNITS, DIM = 64, 3
+SIZES = ((1, 20_000), (64, 2_000), (1_024, 300))
 
 
-def comparisons() -> Iterator[Comparison]:
-    """Mflib's free run beside Keras, NumPy and PyTorch, with the same weights."""
+def comparisons(sizes=SIZES) -> Iterator[Comparison]:
+    """Mflib's free run beside Keras, NumPy and PyTorch, with the same weights.
+
+    A size is a number of runs at once and their steps.
+    """
     network = LSTM.create(DIM, UNITS, seed=0)
-    for batch, steps in ((1, 20_000), (64, 2_000), (1_024, 300)):
+    for batch, steps in sizes:
         cue = np.random.default_rng(0).normal(size=(batch, 10, DIM)).astype("float32")
         start = warm_up(network, cue)
         expected = free_run(network, start, 20).outputs.numpy()
@@ -28,11 +33,12 @@ def comparisons() -> Iterator[Comparison]:
             return steps
 
         peers = {
-            "PyTorch LSTMCell loop": (torch_loop(network, start), max(50, steps // 20)),
             "NumPy": (numpy_loop(network, start), max(20, steps // 20)),
             "Keras model(x)": (keras_loop(network, cue, call=True), 20),
             "Keras predict": (keras_loop(network, cue, call=False), 10),
         }
+        if torch:
+            peers["PyTorch LSTMCell loop"] = (torch_loop(network, start), max(50, steps // 20))
         for peer, (loop, peer_steps) in peers.items():
             np.testing.assert_allclose(loop(20), expected, atol=1e-4)
 

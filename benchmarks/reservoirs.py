@@ -22,18 +22,18 @@ from mflib.networks.reservoirs import (
 UNITS, DT, LISTEN, STEPS = 500, 0.01, 3770, 500
 
 
-def comparisons() -> Iterator[Comparison]:
+def comparisons(units=UNITS) -> Iterator[Comparison]:
     """Training a leaky reservoir; the closed loop of a continuous one."""
-    yield from training()
-    yield from closed_loop()
+    yield from training(units)
+    yield from closed_loop(units)
 
 
-def training() -> Iterator[Comparison]:
+def training(units: int) -> Iterator[Comparison]:
     """From given matrices and 13,200 samples of each of two circles to one readout for both."""
     circles = np.stack([task.trajectory(13_200, DT) / 5 for task in seeing_double()])
-    weights = random_weights(UNITS, 2, radius=0.9, strength=0.5, square=False)
+    weights = random_weights(units, 2, radius=0.9, strength=0.5, square=False)
     recurrent, kernel = weights["recurrent_kernel"].numpy(), weights["kernel"].numpy()
-    network = LeakyReservoir(**weights, bias=tf.zeros(UNITS), leak=0.3)
+    network = LeakyReservoir(**weights, bias=tf.zeros(units), leak=0.3)
 
     def ours():
         states = drive(network, circles[:, :-1])[:, LISTEN:]
@@ -54,13 +54,13 @@ def training() -> Iterator[Comparison]:
             readout.fit(states, [circle[LISTEN + 1 :] for circle in circles])
             return 1
 
-        yield Comparison(f"leaky reservoir, {UNITS} units, training", peer, "network", ours, theirs)
+        yield Comparison(f"leaky reservoir, {units} units, training", peer, "network", ours, theirs)
 
 
-def closed_loop() -> Iterator[Comparison]:
+def closed_loop(units: int) -> Iterator[Comparison]:
     """Free runs from several cues at once, beside NumPy one after the other."""
     a, b = seeing_double()
-    weights = random_weights(UNITS, 2, radius=1.4, strength=0.2)
+    weights = random_weights(units, 2, radius=1.4, strength=0.2)
     network = ContinuousReservoir(**weights, gamma=5.0, dt=DT)
     data = np.stack([task.trajectory(6_000, DT) for task in (a, b)])
     states = drive(network, data[:, :-1])[:, LISTEN:]
@@ -79,7 +79,7 @@ def closed_loop() -> Iterator[Comparison]:
             numpy_loop(network, states[0], STEPS)
             return STEPS
 
-        name = f"continuous reservoir, {UNITS} units, closed loop, {2 * count} at once"
+        name = f"continuous reservoir, {units} units, closed loop, {2 * count} at once"
         yield Comparison(name, "NumPy Runge–Kutta loop", "step and orbit", ours, theirs)
 
 

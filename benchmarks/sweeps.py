@@ -19,27 +19,28 @@ class Work:
     """A point that keeps a processor busy."""
 
     number: int
+    seconds: float = SECONDS
 
 
 def work(configuration: Work) -> dict:
     """Count until so much processor time is gone."""
     begin, count = time.process_time(), 0
-    while time.process_time() - begin < SECONDS:
+    while time.process_time() - begin < configuration.seconds:
         count += 1
     return {"number": configuration.number}
 
 
-def comparisons() -> Iterator[Comparison]:
+def comparisons(count=POINTS, seconds=SECONDS) -> Iterator[Comparison]:
     """Starting and ending the workers is counted too."""
 
     def run(workers):
         with tempfile.TemporaryDirectory() as folder:
-            points = [Work(number) for number in range(POINTS)]
+            points = [Work(number, seconds) for number in range(count)]
             sweep(work, points, Path(folder) / "table.jsonl", workers=workers, progress=False)
-        return POINTS
+        return count
 
     yield Comparison(
-        name=f"sweep of {POINTS} points, two workers",
+        name=f"sweep of {count} points, two workers",
         peer="one worker",
         unit="s / point",
         ours=lambda: run(2),

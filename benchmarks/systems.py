@@ -5,46 +5,49 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from dysts.flows import Lorenz
 from scipy.integrate import solve_ivp
 
-from benchmarks.timing import Comparison
+from benchmarks.timing import Comparison, optional
 from mflib.dynamics.systems import system
 from mflib.dynamics.trajectories import ensemble, trajectory
+
+flows = optional("dysts.flows")
 
 POINTS, DT = 1_000, 0.01
 MEMBERS, STEPS = 40_000, 200
 
 
-def comparisons() -> Iterator[Comparison]:
+def comparisons(points=POINTS, members=MEMBERS) -> Iterator[Comparison]:
     """One Lorenz orbit and many, beside dysts and beside a loop over SciPy's solve_ivp."""
     lorenz = system("lorenz", beta=2.667)  # as in dysts
     dop853 = {"method": "DOP853", "rtol": 1e-10, "atol": 1e-12}
-    peers = {
-        "dysts as it comes (Radau, rtol 1e-12)": (dysts_orbit(lorenz, {}), 1e-12, 200),
-        "dysts, DOP853, rtol 1e-10": (dysts_orbit(lorenz, dop853), 1e-10, POINTS),
-        "SciPy solve_ivp, DOP853, rtol 1e-10": (scipy_orbit(lorenz, dop853), 1e-10, POINTS),
-    }
-    for peer, (orbit, rtol, points) in peers.items():
+    scipy = scipy_orbit(lorenz, dop853)
+    peers = {"SciPy solve_ivp, DOP853, rtol 1e-10": (scipy, 1e-10, points)}
+    if flows:
+        peers |= {
+            "dysts as it comes (Radau, rtol 1e-12)": (dysts_orbit(lorenz, {}), 1e-12, 200),
+            "dysts, DOP853, rtol 1e-10": (dysts_orbit(lorenz, dop853), 1e-10, points),
+        }
+    for peer, (orbit, rtol, few) in peers.items():
         np.testing.assert_allclose(orbit(200), trajectory(lorenz, 200, DT, rtol=rtol), atol=1e-5)
 
         def ours(rtol=rtol):
-            trajectory(lorenz, POINTS, DT, rtol=rtol)
-            return POINTS
-
-        def theirs(orbit=orbit, points=points):
-            orbit(points)
+            trajectory(lorenz, points, DT, rtol=rtol)
             return points
 
-        yield Comparison(f"Lorenz, {POINTS:,} points", peer, "point", ours, theirs)
+        def theirs(orbit=orbit, few=few):
+            orbit(few)
+            return few
 
-    start = np.random.default_rng(0).uniform(-10, 10, (MEMBERS, 3))
+        yield Comparison(f"Lorenz, {points:,} points", peer, "point", ours, theirs)
+
+    start = np.random.default_rng(0).uniform(-10, 10, (members, 3))
 
     def many():
         ensemble(lorenz, start, STEPS, DT)
-        return MEMBERS
+        return members
 
-    few = 20
+    few = min(20, members)
     ends = ensemble(lorenz, start[:few], STEPS, DT).points[:, 0]
     for peer, options in {
         "loop over solve_ivp, RK45, rtol 1e-6": {"rtol": 1e-6},
@@ -56,13 +59,13 @@ def comparisons() -> Iterator[Comparison]:
             solve_each(lorenz, start[:few], options)
             return few
 
-        name = f"Lorenz, {MEMBERS:,} orbits of {STEPS} steps"
+        name = f"Lorenz, {members:,} orbits of {STEPS} steps"
         yield Comparison(name, peer, "orbit", many, one_by_one)
 
 
 def dysts_orbit(lorenz, options):
     """``make_trajectory`` of dysts, from our initial condition and at our times."""
-    model = Lorenz()
+    model = flows.Lorenz()
     model.ic, model.dt = lorenz.initial, DT
     return lambda points: model.make_trajectory(points, resample=False, **options)
 

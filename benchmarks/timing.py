@@ -7,7 +7,9 @@ import json
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 from tqdm import tqdm
@@ -38,6 +40,11 @@ class Result:
     ratio: float
     ratio_low: float
     ratio_high: float
+
+
+def optional(name: str) -> ModuleType | None:
+    """A peer's library; None where it is not installed, and then nothing is compared with it."""
+    return importlib.import_module(name) if find_spec(name.split(".")[0]) else None
 
 
 def run(name: str) -> list[Result]:

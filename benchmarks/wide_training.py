@@ -8,6 +8,6 @@ from benchmarks import training
 from benchmarks.timing import Comparison
 
 
-def comparisons() -> Iterator[Comparison]:
+def comparisons(sizes=((64, 64, 100),), steps=training.STEPS) -> Iterator[Comparison]:
     """As :func:`benchmarks.training.comparisons`, for 64 units."""
-    return training.comparisons([(64, 64, 100)])
+    return training.comparisons(sizes, steps)
