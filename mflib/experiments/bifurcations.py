@@ -136,7 +136,9 @@ def after_loss(network: LSTM, branch: Branch, position: int, member: int) -> str
     return "chaos" if largest > 0.01 else "reverses"
 
 
-def bistable_region(network: LSTM, gains: npt.ArrayLike, shifts: npt.ArrayLike) -> np.ndarray:
+def bistable_region(
+    network: LSTM, gains: Sequence[float] | np.ndarray, shifts: Sequence[float] | np.ndarray
+) -> np.ndarray:
     """Which circles a cue still selects when gain and forget bias are changed.
 
     Returns
@@ -215,8 +217,9 @@ def _way(network: LSTM, way: str) -> dict:
     out, back = there_and_back(network, way)
     found = [rotation(branch.outputs, COARSE) for branch in (out, back)]
     ends, switching = loss_index(out), None
-    if None not in ends:
-        last = max(ends)
+    gone = [position for position in ends if position is not None]
+    if len(gone) == len(ends):
+        last = max(gone)
         run = free_run(change(network, values[last]), out.states[last, [0]], 300 * TURN)
         halves = half_turn_directions(run.outputs)
         switching = [float(np.mean(halves == sign)) for sign in (1, -1)]

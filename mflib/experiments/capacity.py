@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -65,8 +66,7 @@ class Curves:
     def trained(self, *, progress: bool = True) -> LSTM:
         """The network after training."""
         config = TrainingConfig(self.steps, batch=32, window=2 * TURN, learning_rate=1e-2)
-        options = {"seed": self.seed, "progress": progress}
-        return train_tasks(self.tasks(), self.units, config, **options)
+        return train_tasks(self.tasks(), self.units, config, seed=self.seed, progress=progress)
 
 
 def curves(configuration: Curves) -> dict:
@@ -177,15 +177,15 @@ def survival(configuration: Worlds) -> dict:
         if turns in WATCHED:
             watched.append(identity.name_attractors(run.outputs, tasks))
     stays = np.reshape(np.transpose(watched), (len(tasks), CUES, len(WATCHED)))
-    rests = [[] for _ in tasks]
+    rests: list[list[dict]] = [[] for _ in tasks]
     for world, cue in np.argwhere(stays[:, :, -1] == "none"):
         k = world * CUES + cue
         rests[world].append(_rest(network, run.outputs[k].numpy(), state[k : k + 1]))
     ends = [
         identity.final_attractors(network, _cues(tasks, 1, seed), tasks) for seed in range(6, 10)
     ]
-    ends = np.reshape(ends, (-1, len(tasks), CUES)).swapaxes(0, 1)
-    fresh = [dict(Counter(world.ravel().tolist())) for world in ends]
+    worlds = np.reshape(ends, (-1, len(tasks), CUES)).swapaxes(0, 1)
+    fresh = [dict(Counter(world.ravel().tolist())) for world in worlds]
     found = {"stays": stays.tolist(), "rests": rests, "fresh": fresh}
     names = [task.name for task in tasks]
     return {key: dict(zip(names, values, strict=True)) for key, values in found.items()}
@@ -198,7 +198,7 @@ def _cues(tasks: Sequence[Attractor], turns: int, seed: int) -> np.ndarray:
 
 def _rest(network: Network, points: np.ndarray, state: tf.Tensor) -> dict:
     """What a run does that is on no world; attractors are of unit size."""
-    rest = {"kind": classify(points, dt=1 / PERIOD, scale=1.0).kind}
+    rest: dict[str, Any] = {"kind": classify(points, dt=1 / PERIOD, scale=1.0).kind}
     if rest["kind"] == "fixed point":
         eigenvalues = np.linalg.eigvals(jacobian(network, state)[0])
         rest |= {"point": points[-1].tolist(), "radius": float(np.abs(eigenvalues).max())}

@@ -114,10 +114,10 @@ def states_after_cues_ending(
     -------
     numpy.ndarray, shape (lengths, angles, state_dim)
     """
-    angles, lengths = np.asarray(angles, dtype=float), np.asarray(lengths)
-    starts = angles - task.omega * COARSE * (lengths[:, None] - 1)
+    samples = np.asarray(lengths)
+    starts = np.asarray(angles, dtype=float) - task.omega * COARSE * (samples[:, None] - 1)
     # all cues are as long as the longest, for one program; the rest is not looked at
-    cue = np.stack([task.trajectory(lengths.max(), COARSE, start) for start in starts.ravel()])
+    cue = np.stack([task.trajectory(samples.max(), COARSE, start) for start in starts.ravel()])
     states = states_after_cues(network, cue, lengths).reshape(len(lengths), *starts.shape, -1)
     return states[np.arange(len(lengths)), np.arange(len(lengths))]
 
@@ -182,7 +182,8 @@ class CuesAndBasins:
 
     def trained(self) -> LSTM:
         """The network after training."""
-        config = TrainingConfig(noise=tuple(self.noise))
+        first, last = self.noise
+        config = TrainingConfig(noise=(first, last))
         tasks = seeing_double(self.x_cen)
         return train_tasks(tasks, self.units, config, seed=self.seed, progress=False)
 

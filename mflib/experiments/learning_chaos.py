@@ -63,8 +63,8 @@ class Model:
     def trained(self, *, progress: bool = True) -> IncrementLSTM:
         """The network after training, minutes of work: in double precision, in system's units."""
         refinement = dataclasses.replace(LBFGS_STAGE, iterations=self.iterations)
-        stages, options = (ADAM_STAGE, refinement), {"seed": self.seed, "progress": progress}
-        return train_and_refine(self.untrained(), [self.data()], *stages, **options)
+        network, data, seed = self.untrained(), [self.data()], self.seed
+        return train_and_refine(network, data, ADAM_STAGE, refinement, seed=seed, progress=progress)
 
 
 MODELS = [

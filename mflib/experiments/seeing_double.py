@@ -91,21 +91,28 @@ class RandomRecipe:
         """The network with its readout, found on 15 turns after 6."""
         samples = self.cue + steps_in(TRAIN, self.dt) + 1
         data = np.stack([task.trajectory(samples, self.dt) for task in seeing_double(x_cen)])
-        noise = self.noise * standardisation(data)[1]
+        noise = self.noise * standardisation(list(data))[1]
         noisy = data + noise * np.random.default_rng(seed).normal(size=data.shape)
-        options = {"ridge": self.ridge, "intercept": self.intercept}
-        return drive_and_fit(self.create(units, seed), noisy, data, self.dt, **options).network
+        fit = drive_and_fit(
+            self.create(units, seed),
+            noisy,
+            data,
+            self.dt,
+            ridge=self.ridge,
+            intercept=self.intercept,
+        )
+        return fit.network
 
 
-def _leaky(units, seed, *, radius, strength, density, bias, leak) -> LeakyReservoir:
+def _leaky(units, seed, *, radius, strength, density, bias, leak):
     weights = random_weights(
         units, 2, radius=radius, strength=strength, density=density, square=False, seed=seed
     )
-    bias = np.random.default_rng(seed).uniform(-bias, bias, units)
-    return LeakyReservoir(**weights, bias=tf.constant(bias, tf.float32), leak=leak)
+    biases = np.random.default_rng(seed).uniform(-bias, bias, units)
+    return LeakyReservoir(**weights, bias=tf.constant(biases, tf.float32), leak=leak)
 
 
-def _random_lstm(units, seed) -> LSTM:
+def _random_lstm(units: int, seed: int) -> LSTM:
     network = LSTM.create(2, units, seed=seed)
     network = replace(network, kernel=2 * network.kernel, bias=2 * network.bias)
     orbits = [task.trajectory(TURN, COARSE) for task in seeing_double()]

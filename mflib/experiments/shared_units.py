@@ -27,8 +27,8 @@ class SharedUnits:
 
     def trained(self) -> LSTM:
         """The network after training."""
-        options = {"seed": self.seed, "progress": False}
-        return train_tasks(seeing_double(), self.units, TrainingConfig(), **options)
+        tasks, config = seeing_double(), TrainingConfig()
+        return train_tasks(tasks, self.units, config, seed=self.seed, progress=False)
 
 
 def shared_units(configuration: SharedUnits) -> dict:
@@ -55,7 +55,7 @@ def shared_units(configuration: SharedUnits) -> dict:
         circuits.activity(one["h"], run).spread for one, run in zip(signals, outputs, strict=True)
     )
     quarters = np.floor(2 * np.arctan2(outputs[..., 1], outputs[..., 0]) / np.pi).astype(int)
-    at_a, at_b = circuits.matching_moments(*outputs, count=32)
+    at_a, at_b = circuits.matching_moments(outputs[0], outputs[1], count=32)
     a, b = states[0][at_a], states[1][at_b]
     constant = np.sum((a - b).mean(axis=0) ** 2) / np.mean(np.sum((a - b) ** 2, axis=1))
     numbers, keep = np.eye(network.state_dim), 1 - np.eye(units)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -113,7 +113,8 @@ class LorenzTraining:
         rule = getattr(forcing, self.forcing)(*self.parameters)
         names = "steps", "batch", "window", "burn_in", "learning_rate"
         same = {name: getattr(self, name) for name in names}
-        return TrainingConfig(**same, noise=tuple(self.noise), forcing=rule)
+        first, last = self.noise
+        return TrainingConfig(**same, noise=(first, last), forcing=rule)
 
     def trained(self) -> tuple[LSTM, float]:
         """The trained network and the processor's seconds it took, compilation left out."""
@@ -124,13 +125,13 @@ class LorenzTraining:
     def _train(self) -> LSTM:
         kind = IncrementLSTM if self.increments else LSTM
         network = kind.create(inputs=3, units=self.units, seed=self.seed)
-        data, options = [lorenz().data], {"seed": self.seed, "progress": False}
+        data, config, seed = [lorenz().data], self.config, self.seed
         if not self.iterations:
-            return train(network, data, self.config, **options).network
+            return train(network, data, config, seed=seed, progress=False).network
         refinement = RefinementConfig(
             self.iterations, window=self.window, burn_in=self.burn_in, noise=self.noise[1]
         )
-        return train_and_refine(network, data, self.config, refinement, **options)
+        return train_and_refine(network, data, config, refinement, seed=seed, progress=False)
 
 
 def lorenz_training(configuration: LorenzTraining) -> dict:
@@ -202,7 +203,7 @@ FORCINGS = [
     *(("SparseTeacherForcing", (tau,)) for tau in TAUS),
     *(("InputMixing", shares) for shares in SHARES),
 ]
-WAYS = [
+WAYS: list[dict[str, Any]] = [
     {},
     *({"noise": (sigma, sigma)} for sigma in NOISES),
     *(ABSOLUTE, ABSOLUTE | HALF, INCREMENTS, INCREMENTS | HALF),

@@ -79,8 +79,9 @@ class Worlds:
         )
         if self.iterations:
             refinement = RefinementConfig(self.iterations, window=60, burn_in=20, noise=noise)
-        options = {"seed": self.seed, "progress": progress}
-        return train_tasks(self.tasks(), self.units, config, refinement, **options)
+        return train_tasks(
+            self.tasks(), self.units, config, refinement, seed=self.seed, progress=progress
+        )
 
 
 def worlds(configuration: Worlds) -> dict:
