@@ -4,12 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mflib.modelling.closed_loop import (
-    free_run,
-    jacobian,
-    propagate_tangents,
-    warm_up,
-)
+from mflib.modelling.closed_loop import drive, free_run, jacobian, propagate_tangents, warm_up
 from mflib.networks.lstm import LSTM
 from mflib.networks.recurrent import Memoryless
 
@@ -76,22 +71,6 @@ def test_a_trajectory_does_not_depend_on_its_batch():
     np.testing.assert_allclose(together[1:2], alone, atol=1e-5)
 
 
-def test_networks_of_one_shape_share_a_program():
-    from mflib.modelling import closed_loop
-
-    runs = [free_run(network(seed=seed), np.ones((3, 12)), 21).outputs for seed in range(2)]
-    count = closed_loop._free_run.count()
-    free_run(network(seed=9), np.ones((3, 12)), 21)
-    assert closed_loop._free_run.count() == count
-    assert np.max(np.abs(runs[0] - runs[1])) > 1e-3
-
-
-def test_new_programs_are_no_reason_to_warn(caplog):
-    for steps in range(60, 72):
-        free_run(network(), np.ones((1, 12)), steps)
-    assert not caplog.records
-
-
 def test_divergence_is_returned_not_raised():
     net = network()
     exploding = LSTM(**{**net.weights(), "readout_bias": tf.constant([np.inf, 0.0], tf.float64)})
@@ -107,8 +86,9 @@ def test_divergence_is_returned_not_raised():
         (CUE[:0], "cue: got shape"),
         (CUE[:, :, :1], "cue: got shape"),
         (np.full((1, 5, 2), np.nan), "cue: got values that are not finite"),
-        (np.full((1, 5, 2), "a"), "cue: got numbers of type"),
-        (np.ones((1, 5, 2), complex), "cue: got numbers of type"),
+        (np.full((1, 5, 2), "a"), "cue: got shape .* of <U1, expected real numbers"),
+        (np.ones((1, 5, 2), complex), "cue: got shape .* of complex128, expected real numbers"),
+        (np.ma.masked_greater(CUE, 2), "cue: got shape .* masked"),
     ],
 )
 def test_bad_cues(cue, message):
@@ -132,8 +112,20 @@ def test_bad_free_runs(state, steps, message):
 
 
 def test_wrong_state_for_the_cue():
-    with pytest.raises(ValueError, match=r"state: got shape \(2, 12\), expected \(3, 12\)"):
+    with pytest.raises(ValueError, match=r"state: got shape \(2, 12\).*expected.*\(3, 12\)"):
         warm_up(network(), CUE, np.zeros((2, 12)))
+
+
+def test_what_overflows_in_the_type_of_the_network_is_refused():
+    single, large = network("float32"), np.full((1, 5, 2), 1e39)
+    assert np.all(np.isfinite(warm_up(network("float64"), large)))
+    for run in (warm_up, drive):
+        with pytest.raises(ValueError, match="got values too large for float32"):
+            run(single, large)
+    with pytest.raises(ValueError, match="state: got values too large for float32"):
+        free_run(single, np.full((1, 12), 1e39), 5)
+    with pytest.raises(ValueError, match="u: got values too large for float32"):
+        jacobian(single, np.zeros((1, 12)), np.full((1, 2), 1e39))
 
 
 def test_a_loop_that_cannot_be_closed():
@@ -185,7 +177,7 @@ def test_jacobian_of_a_driven_step():
         step = 1e-6 * np.eye(12)[column]
         slope = (net.step(state + step, u) - net.step(state - step, u)) / 2e-6
         np.testing.assert_allclose(matrix, slope, atol=1e-8)
-    with pytest.raises(ValueError, match=r"u: got shape \(4, 2\), expected \(4, 3\)"):
+    with pytest.raises(ValueError, match=r"u: got shape \(4, 2\).*expected.*\(4, 3\)"):
         jacobian(net, state, u[:, :2])
 
 
@@ -224,8 +216,8 @@ def test_stretching_on():
     [
         ({"segments": 0}, "segments: got 0"),
         ({"segments": 5, "segment": 1.5}, "segment: got 1.5"),
-        ({"segments": 5, "frame": np.ones((2, 12, 1))}, r"frame: got shape \(2, 12, 1\), expected"),
-        ({"segments": 5, "inputs": CUE}, "inputs: got 20 steps, expected 5, 5 segments of 1"),
+        ({"segments": 5, "frame": np.ones((2, 12, 1))}, r"frame: got shape \(2, 12, 1\)"),
+        ({"segments": 5, "inputs": CUE}, r"inputs: got shape \(3, 20, 2\).*expected.*, 5, 2\)"),
     ],
 )
 def test_bad_stretches(options, message):

@@ -2,7 +2,7 @@ r"""Backpropagation through time, by hand-derived equations or automatic differe
 
 Backwards through equations (5)-(10): write :math:`\delta x = \partial L / \partial x`, and
 :math:`a_i, a_f, a_g, a_o` for what stands inside the gates' sigmoids and the candidate's tanh.
-How the new cell state and the new output answer to these, and to the old cell state, is known as
+How the new cell state and the new output depend on these, and on the old cell state, is known as
 soon as the forward pass is done:
 
 .. math::
@@ -18,21 +18,23 @@ What is left for the loop over time is linear:
     \delta a &= (\delta c', \delta c', \delta c', \delta h') \odot (A_i, A_f, A_g, A_o) \\
     \delta h &= \delta a\, U^T, \qquad \delta c = \delta c' \odot F ,
 
-where :math:`\delta h'` is what the readout sends, :math:`\delta y\, V^T`, plus what comes from the
-next step. The weights' gradients are sums over time of outer products, so they wait until the
-loop is done: one large product each.
+where :math:`\delta h'` is what comes from the readout, :math:`\delta y\, V^T`, plus what comes
+from the next step. The weights' gradients are sums over time of outer products, so they wait
+until the loop is done: one large product each.
 
-A network may also hear a mixture of the data and its own last output,
-:math:`u_t = \alpha_t x_t + (1-\alpha_t)\, y_{t-1}`: all data is teacher forcing, no data the closed
-loop. As :math:`y = hV + d`, this only adds :math:`(1-\alpha_t)\, V W` to the recurrent kernel of
-step :math:`t`, forwards and backwards. When it hears which, in the course of a window and of
-training, is its :mod:`~mflib.modelling.forcing`.
+The input may also be a mixture of the data and the network's own last output,
+:math:`u_t = \alpha_t x_t + (1-\alpha_t)\, y_{t-1}`: all data is teacher forcing, no data the
+closed loop. As :math:`y = hV + d`, this only adds :math:`(1-\alpha_t)\, V W` to the recurrent
+kernel of step :math:`t`, forwards and backwards. Which mixture, in the course of a window and of
+training, is the :mod:`~mflib.modelling.forcing`.
 
 These equations are the LSTM's. Networks of other kinds get their gradient from TensorFlow's
 automatic differentiation of the same loop, inside the same compiled program.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -43,22 +45,47 @@ from mflib.networks.recurrent import Recurrent, replace
 RIDGE = 1e-12
 
 
-def backpropagate(network: Recurrent, inputs, targets, burn_in: int = 0, alpha=None):
+class ForwardPass(NamedTuple):
+    r"""What the way back through a window needs of the way forwards.
+
+    Attributes
+    ----------
+    inputs : tf.Tensor, shape (time, batch, inputs)
+        But for the state's share in a mixture, :math:`(1-\alpha_t)\, h V`.
+    gates : tf.Tensor, shape (time, batch, 4 * units)
+        i, f, g and o, those that are sigmoids as the tanh they are computed from.
+    hs : tf.Tensor, shape (time, batch, units)
+        h after each step.
+    cs : tf.Tensor, shape (time + 1, batch, units)
+        c before each step, and after the last.
+    """
+
+    inputs: tf.Tensor
+    gates: tf.Tensor
+    hs: tf.Tensor
+    cs: tf.Tensor
+
+
+def backpropagate(
+    network: Recurrent,
+    inputs: tf.Tensor,
+    targets: tf.Tensor,
+    burn_in: int = 0,
+    alpha: tf.Tensor | None = None,
+) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
     """Loss of a window and its gradient, of an LSTM by the equations at the head of this module.
 
-    The network starts each window from its initial state and is driven by ``inputs``, or by a
-    mixture of them and its own outputs.
+    Each window starts from the network's initial state.
 
     Parameters
     ----------
-    network : Recurrent
     inputs : tf.Tensor, shape (time, batch, inputs)
     targets : tf.Tensor, shape (time, batch, outputs)
     burn_in : int
         Steps at the start whose error does not count.
     alpha : tf.Tensor, shape (time,), optional
-        Share of the inputs in what the network hears at each step; the rest is the readout of
-        its state before the step. By default all.
+        Share of ``inputs`` in the input of each step; the rest is the readout of the state
+        before the step. By default all.
 
     Returns
     -------
@@ -66,6 +93,11 @@ def backpropagate(network: Recurrent, inputs, targets, burn_in: int = 0, alpha=N
         Mean squared error over the steps that count.
     gradient : dict of str to tf.Tensor
         By the names of :meth:`~mflib.networks.recurrent.Recurrent.weights`.
+
+    Raises
+    ------
+    ValueError
+        If ``alpha`` does not fit the window or the network.
     """
     if alpha is not None and isinstance(network, IncrementLSTM):
         raise ValueError("alpha: got shares for an IncrementLSTM, which is trained on data only")
@@ -74,15 +106,17 @@ def backpropagate(network: Recurrent, inputs, targets, burn_in: int = 0, alpha=N
 
 def _gradient(network, inputs, targets, burn_in, alpha):
     """Loss and gradient when ``h V + d`` is to be ``targets``."""
+    if alpha is not None:
+        alpha = _shares(network, alpha, inputs.shape[0])
     if isinstance(network, LSTM):
-        return _backpropagate(network, inputs, targets, burn_in, alpha)[:2]
+        return _backpropagate(network, inputs, targets, burn_in, alpha)
     return _differentiate(network, inputs, targets, burn_in, alpha)
 
 
 _compiled_gradient = jit(_gradient)
 
 
-def _in_halves(network, inputs, targets, burn_in, alpha):
+def _gradient_in_halves(network, inputs, targets, burn_in, alpha):
     """As :func:`_gradient`, by two programs with half of the windows each."""
     first, second = (
         _compiled_gradient(network, *half, burn_in, alpha)
@@ -91,11 +125,19 @@ def _in_halves(network, inputs, targets, burn_in, alpha):
     return tf.nest.map_structure(lambda a, b: (a + b) / 2, first, second)
 
 
+def _shares(network, alpha, time):
+    alpha = tf.cast(alpha, network.dtype)
+    if alpha.shape != (time,) or network.inputs != network.outputs:
+        raise ValueError(
+            f"alpha: got shape {tuple(alpha.shape)} for {network.inputs} inputs and "
+            f"{network.outputs} outputs, expected ({time},) and as many inputs as outputs"
+        )
+    return tf.reshape(alpha, (time, 1, 1))
+
+
 def _differentiate(network, inputs, targets, burn_in, alpha):
     """Loss and gradient by automatic differentiation, for any kind of network."""
     time, batch, _ = inputs.shape
-    if alpha is not None:
-        alpha = _shares(network, alpha, time)
     weights = network.weights()
     with tf.GradientTape() as tape:
         tape.watch(weights)
@@ -103,10 +145,10 @@ def _differentiate(network, inputs, targets, burn_in, alpha):
 
         def forwards(t, carry):
             state, states = carry
-            heard = inputs[t]
+            u = inputs[t]
             if alpha is not None:
-                heard = alpha[t] * heard + (1 - alpha[t]) * network.readout(state)
-            state = network.step(state, heard)
+                u = alpha[t] * u + (1 - alpha[t]) * network.readout(state)
+            state = network.step(state, u)
             return state, states.write(t, state)
 
         state = network.initial_state(batch)
@@ -118,34 +160,53 @@ def _differentiate(network, inputs, targets, burn_in, alpha):
     return loss, tape.gradient(loss, weights)
 
 
-def _backpropagate(network, inputs, targets, burn_in, alpha=None, solve=False):
-    """Loss, gradient and the network, whose readout is first fitted to the window if asked."""
+def _backpropagate(network, inputs, targets, burn_in, alpha):
+    """Loss and gradient of an LSTM, by its equations."""
+    run = forward_pass(network, inputs, alpha)
+    loss, dy = _loss(network, run.hs, targets, burn_in)
+    return loss, _weight_gradient(network, run, dy, backward_pass(network, run, dy, alpha), alpha)
+
+
+@jit
+def backpropagate_solved(
+    network: LSTM, inputs: tf.Tensor, targets: tf.Tensor, burn_in: int
+) -> tuple[tf.Tensor, dict[str, tf.Tensor], LSTM]:
+    """As :func:`backpropagate`, the readout first fitted to the window by least squares.
+
+    Where the readout is at its best its own gradient is zero, so that of the other weights is
+    the gradient of the loss with the readout inserted, too.
+
+    Returns
+    -------
+    loss, gradient
+    network : LSTM
+        With this readout.
+    """
+    run, targets = forward_pass(network, inputs), network.target(inputs, targets)
+    network = _solve_readout(network, run.hs[burn_in:], targets[burn_in:])
+    loss, dy = _loss(network, run.hs, targets, burn_in)
+    da = backward_pass(network, run, dy)
+    return loss, _weight_gradient(network, run, dy, da), network
+
+
+def forward_pass(network: LSTM, inputs: tf.Tensor, alpha: tf.Tensor | None = None) -> ForwardPass:
+    """Run an LSTM over a window ``(time, batch, inputs)``; ``alpha`` has shape (time, 1, 1)."""
     time, batch, _ = inputs.shape
     units, dtype, peepholes = network.units, network.dtype, network.peepholes
-
-    def sequence(width):
-        return tf.TensorArray(dtype, time, element_shape=(batch, width))
-
-    def flat(x):
-        return tf.reshape(x, (time * batch, -1))
-
     # sigmoid(x) = (1 + tanh(x / 2)) / 2: one tanh serves three gates and the candidate
     half = tf.repeat(tf.constant([0.5, 0.5, 1, 0.5], dtype), units)
-    heard, own, closed = inputs, network.recurrent_kernel, 0
+    own = half * network.recurrent_kernel
     if alpha is not None:
-        alpha = _shares(network, alpha, time)
-        closed = network.readout_kernel @ network.kernel
-        heard = alpha * inputs + (1 - alpha) * network.readout_bias
-    halved, half_closed = half * own, half * closed
-
-    # what is heard, but for the state's share, enters the weighted sums as one product
-    driven = half * (flat(heard) @ network.kernel + network.bias)
+        closed = half * (network.readout_kernel @ network.kernel)
+        inputs = alpha * inputs + (1 - alpha) * network.readout_bias
+    # inputs, but for the state's share, enter the weighted sums as one product
+    driven = half * (_flat(inputs) @ network.kernel + network.bias)
     driven = tf.reshape(driven, (time, batch, 4 * units))
 
     def forwards(t, carry):
         h, c, gates, hs, cs = carry
         cs = cs.write(t, c)
-        a = driven[t] + h @ (halved if alpha is None else halved + (1 - alpha[t]) * half_closed)
+        a = driven[t] + h @ (own if alpha is None else own + (1 - alpha[t]) * closed)
         if peepholes is not None:
             p_i, p_f, p_o = tf.unstack(peepholes / 2)
             a += tf.concat([p_i * c, p_f * c, tf.zeros((batch, 2 * units), dtype)], axis=1)
@@ -159,31 +220,31 @@ def _backpropagate(network, inputs, targets, burn_in, alpha=None, solve=False):
         return h, c, gates.write(t, gate), hs.write(t, h), cs
 
     zeros = tf.zeros((batch, units), dtype)
-    carry = (zeros, zeros, sequence(4 * units), sequence(units), sequence(units))
-    _, last_c, gates, hs, cs = fori_loop(forwards, carry, time)
-    gates, hs, cs = gates.stack(), hs.stack(), cs.stack()
-    next_cs = tf.concat([cs[1:], last_c[None]], axis=0)
+    sequences = (_sequence(time, like) for like in (driven[0], zeros, zeros))
+    _, c, gates, hs, cs = fori_loop(forwards, (zeros, zeros, *sequences), time)
+    cs = tf.concat([cs.stack(), c[None]], axis=0)
+    return ForwardPass(inputs, gates.stack(), hs.stack(), cs)
 
-    if solve:
-        network = _readout_solved(network, hs[burn_in:], targets[burn_in:])
-    outputs = tf.reshape(flat(hs) @ network.readout_kernel + network.readout_bias, targets.shape)
-    counts = tf.reshape(tf.cast(tf.range(time) >= burn_in, dtype), (time, 1, 1))
-    error = (outputs - targets) * counts
-    size = tf.cast((time - burn_in) * batch * network.outputs, dtype)
-    loss = tf.reduce_sum(error**2) / size
-    dy = flat(2 * error / size)
-    from_readout = tf.matmul(dy, network.readout_kernel, transpose_b=True)
-    from_readout = tf.reshape(from_readout, (time, batch, units))
 
-    i, f, g, o = tf.split(gates, 4, axis=2)
-    tanh_c = tf.tanh(next_cs)
-    a_i, a_f = g * (1 - i**2) / 4, cs * (1 - f**2) / 4
+def backward_pass(
+    network: LSTM, run: ForwardPass, dy: tf.Tensor, alpha: tf.Tensor | None = None
+) -> tf.Tensor:
+    """Adjoints of all weighted sums, ``(time, batch, 4 * units)``, from those of the outputs."""
+    i, f, g, o = tf.split(run.gates, 4, axis=2)
+    c, tanh_c = run.cs[:-1], tf.tanh(run.cs[1:])
+    a_i, a_f = g * (1 - i**2) / 4, c * (1 - f**2) / 4
     a_g, a_o = (1 + i) * (1 - g**2) / 2, tanh_c * (1 - o**2) / 4
     h_by_c, c_by_c = (1 + o) * (1 - tanh_c**2) / 2, (1 + f) / 2
-    if peepholes is not None:
-        h_by_c += peepholes[2] * a_o
-        c_by_c += peepholes[0] * a_i + peepholes[1] * a_f
+    if network.peepholes is not None:
+        p_i, p_f, p_o = tf.unstack(network.peepholes)
+        h_by_c += p_o * a_o
+        c_by_c += p_i * a_i + p_f * a_f
     a_all = tf.concat([a_i, a_f, a_g, a_o], axis=2)
+    from_readout = tf.matmul(_flat(dy), network.readout_kernel, transpose_b=True)
+    from_readout = tf.reshape(from_readout, run.hs.shape)
+    own, time = network.recurrent_kernel, run.hs.shape[0]
+    if alpha is not None:
+        closed = network.readout_kernel @ network.kernel
 
     def backwards(k, carry):
         dh, dc, das = carry
@@ -195,39 +256,52 @@ def _backpropagate(network, inputs, targets, burn_in, alpha=None, solve=False):
         dh = tf.matmul(da, back, transpose_b=True)
         return dh, dc * c_by_c[t], das.write(t, da)
 
-    _, _, das = fori_loop(backwards, (zeros, zeros, sequence(4 * units)), time)
-    das = das.stack()
-    da = flat(das)
-    previous_hs = flat(tf.concat([zeros[None], hs[:-1]], axis=0))
-    heard, sent, received = flat(heard), dy, flat(hs)
-    if alpha is not None:  # the readout acts twice, on the error and on what is heard next
-        back = tf.repeat(1 - alpha[:, 0], batch, axis=0)
-        heard += back * (previous_hs @ network.readout_kernel)
+    zeros = tf.zeros_like(run.hs[0])
+    carry = (zeros, zeros, _sequence(time, a_all[0]))
+    return fori_loop(backwards, carry, time)[2].stack()
+
+
+def _loss(network, hs, targets, burn_in):
+    """Mean squared error over the steps that count, and its derivative by the outputs."""
+    time, batch, _ = targets.shape
+    outputs = tf.reshape(_flat(hs) @ network.readout_kernel + network.readout_bias, targets.shape)
+    counts = tf.reshape(tf.cast(tf.range(time) >= burn_in, network.dtype), (time, 1, 1))
+    error = (outputs - targets) * counts
+    size = tf.cast((time - burn_in) * batch * network.outputs, network.dtype)
+    return tf.reduce_sum(error**2) / size, 2 * error / size
+
+
+def _weight_gradient(network, run, dy, das, alpha=None):
+    """Sums over time of outer products, each as one product of two tall matrices."""
+    inputs, da, hs, dy = (_flat(x) for x in (run.inputs, das, run.hs, dy))
+    hs_before = _flat(tf.concat([tf.zeros_like(run.hs[:1]), run.hs[:-1]], axis=0))
+    if alpha is not None:  # the readout acts twice, on the error and on the next input
+        share = tf.repeat(1 - alpha[:, 0], run.hs.shape[1], axis=0)
+        inputs += share * (hs_before @ network.readout_kernel)
         du = tf.matmul(da, network.kernel, transpose_b=True)
-        sent, received = tf.concat([dy, back * du], 0), tf.concat([received, previous_hs], 0)
+        dy, hs = tf.concat([dy, share * du], 0), tf.concat([hs, hs_before], 0)
     gradient = {
-        "kernel": tf.matmul(heard, da, transpose_a=True),
-        "recurrent_kernel": tf.matmul(previous_hs, da, transpose_a=True),
+        "kernel": tf.matmul(inputs, da, transpose_a=True),
+        "recurrent_kernel": tf.matmul(hs_before, da, transpose_a=True),
         "bias": tf.reduce_sum(da, axis=0),
-        "readout_kernel": tf.matmul(received, sent, transpose_a=True),
-        "readout_bias": tf.reduce_sum(sent, axis=0),
+        "readout_kernel": tf.matmul(hs, dy, transpose_a=True),
+        "readout_bias": tf.reduce_sum(dy, axis=0),
     }
-    if peepholes is not None:
+    if network.peepholes is not None:
         da_i, da_f, _, da_o = tf.split(das, 4, axis=2)
-        gradient["peepholes"] = tf.stack(
-            [tf.reduce_sum(x, axis=(0, 1)) for x in (da_i * cs, da_f * cs, da_o * next_cs)]
-        )
-    return loss, gradient, network
+        c_before, c_after = run.cs[:-1], run.cs[1:]
+        products = (da_i * c_before, da_f * c_before, da_o * c_after)
+        gradient["peepholes"] = tf.stack([tf.reduce_sum(x, axis=(0, 1)) for x in products])
+    return gradient
 
 
-def _readout_solved(network, hs, targets):
+def _solve_readout(network, hs, targets):
     """The network with the readout that fits the targets best, by least squares."""
-    features = tf.reshape(hs, (-1, network.units))
-    features = tf.concat([features, tf.ones_like(features[:, :1])], axis=1)
+    features = tf.concat([_flat(hs), tf.ones_like(_flat(hs)[:, :1])], axis=1)
     gram = tf.matmul(features, features, transpose_a=True)
-    lift = RIDGE * tf.linalg.diag(tf.linalg.diag_part(gram))  # units may say nearly the same
-    factor = tf.linalg.cholesky(gram + lift)
-    targets = tf.reshape(targets, (-1, network.outputs))
+    ridge = RIDGE * tf.linalg.diag(tf.linalg.diag_part(gram))  # units may be nearly the same
+    factor = tf.linalg.cholesky(gram + ridge)
+    targets = _flat(targets)
     solution = tf.zeros((features.shape[1], network.outputs), network.dtype)
     for _ in range(3):  # what is left over is fitted again: rounding would mislead L-BFGS
         left = tf.matmul(features, targets - features @ solution, transpose_a=True)
@@ -235,11 +309,10 @@ def _readout_solved(network, hs, targets):
     return replace(network, readout_kernel=solution[:-1], readout_bias=solution[-1])
 
 
-def _shares(network, alpha, time):
-    alpha = tf.cast(alpha, network.dtype)
-    if alpha.shape != (time,) or network.inputs != network.outputs:
-        raise ValueError(
-            f"alpha: got shape {tuple(alpha.shape)} for {network.inputs} inputs and "
-            f"{network.outputs} outputs, expected ({time},) and as many inputs as outputs"
-        )
-    return tf.reshape(alpha, (time, 1, 1))
+def _sequence(time, like):
+    return tf.TensorArray(like.dtype, time, element_shape=like.shape)
+
+
+def _flat(x):
+    """Time and batch as one axis."""
+    return tf.reshape(x, (-1, x.shape[-1]))

@@ -1,10 +1,10 @@
-"""Listening, then closing the loop.
+"""A network driven by data, then its closed loop.
 
 :func:`warm_up` drives a network with data; :func:`free_run` feeds it its own output from then
-on, ``s' = F(s, G(s))``: an autonomous dynamical system. :func:`jacobian` and :func:`propagate_tangents` say
-what happens to neighbours of a state. Each is one compiled XLA program, for any
-:class:`~mflib.networks.recurrent.Network`. Networks of one shape share it; a new batch size, length or kind
-of network costs one compilation, about half a second.
+on, ``s' = F(s, G(s))``: an autonomous dynamical system. :func:`jacobian` and
+:func:`propagate_tangents` tell what happens to neighbours of a state. Each is one compiled XLA
+program, for any :class:`~mflib.networks.recurrent.Network`. Networks of one shape share it; a new
+batch size, length or kind of network costs one compilation, about half a second.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
+from mflib import checks
 from mflib.modelling.jit import fori_loop, jit
 from mflib.networks.recurrent import Network
 
@@ -30,11 +32,11 @@ class FreeRun(NamedTuple):
     ----------
     outputs : tf.Tensor, shape (batch, steps, outputs)
         ``outputs[:, 0]`` is the readout of the state the run started from: the network's
-        continuation of the cue it has just heard.
+        continuation of the cue that led to it.
     state : tf.Tensor, shape (batch, state_dim)
         The state after the run; running on from it continues the trajectory.
     states : tf.Tensor or None, shape (batch, steps, state_dim)
-        The states whose readouts the outputs are, if they were asked for.
+        Those whose readouts the outputs are, if they were asked for.
     """
 
     outputs: tf.Tensor
@@ -43,7 +45,7 @@ class FreeRun(NamedTuple):
 
 
 class TangentRun(NamedTuple):
-    """What a network did to states and to tangent vectors.
+    """What became of states and of tangent vectors.
 
     Attributes
     ----------
@@ -66,12 +68,11 @@ class TangentRun(NamedTuple):
     states: tf.Tensor | None = None
 
 
-def warm_up(network: Network, cue, state=None) -> tf.Tensor:
+def warm_up(network: Network, cue: ArrayLike, state: ArrayLike | None = None) -> tf.Tensor:
     """Drive the network with data and return the state it ends in.
 
     Parameters
     ----------
-    network : Network
     cue : array_like, shape (batch, time, inputs)
         Data, in the units the network was made for.
     state : array_like, shape (batch, state_dim), optional
@@ -84,26 +85,24 @@ def warm_up(network: Network, cue, state=None) -> tf.Tensor:
     Raises
     ------
     ValueError
-        If the cue is empty, not finite, or of the wrong shape.
+        If the cue is empty, not finite in the network's type, or of the wrong shape.
 
     Examples
     --------
-    >>> from mflib.networks import LSTM
-    >>> from mflib.tasks import cues, seeing_double
+    >>> from mflib.networks.lstm import LSTM
     >>> network = LSTM.create(inputs=2, units=8)
-    >>> state = warm_up(network, cues(seeing_double()[0], length=20, dt=0.1, count=3))
+    >>> state = warm_up(network, np.ones((3, 20, 2)))
     >>> free_run(network, state, steps=50).outputs.shape
     TensorShape([3, 50, 2])
     """
-    return _warm_up(network, *_heard(network, "cue", cue, state))
+    return _warm_up(network, *_driven(network, "cue", cue, state))
 
 
-def drive(network: Network, inputs, state=None) -> tf.Tensor:
+def drive(network: Network, inputs: ArrayLike, state: ArrayLike | None = None) -> tf.Tensor:
     """Drive the network with data and return all states on the way.
 
     Parameters
     ----------
-    network : Network
     inputs : array_like, shape (batch, time, inputs)
     state : array_like, shape (batch, state_dim), optional
         State to start from; by default the network's initial state.
@@ -111,21 +110,21 @@ def drive(network: Network, inputs, state=None) -> tf.Tensor:
     Returns
     -------
     tf.Tensor, shape (batch, time, state_dim)
-        ``[:, t]`` is the state after ``inputs[:, t]`` was heard.
+        ``[:, t]`` is the state after the input ``inputs[:, t]``.
 
     Raises
     ------
     ValueError
-        If the inputs are empty, not finite, or of the wrong shape.
+        If the inputs are empty, not finite in the network's type, or of the wrong shape.
     """
-    return _drive(network, *_heard(network, "inputs", inputs, state))
+    return _drive(network, *_driven(network, "inputs", inputs, state))
 
 
-def free_run(network: Network, state, steps: int, *, states: bool = False) -> FreeRun:
+def free_run(network: Network, state: ArrayLike, steps: int, *, states: bool = False) -> FreeRun:
     """Close the loop and let the network run by itself.
 
-    A run that leaves all bounds is returned as it is, with what infinities or NaNs it met:
-    whether a run diverged is for :mod:`mflib.multifunctionality.judge` to say.
+    A run that leaves all bounds is returned as it is, with the infinities or NaNs it met: that
+    it diverged is a result, not an error.
 
     Parameters
     ----------
@@ -148,13 +147,11 @@ def free_run(network: Network, state, steps: int, *, states: bool = False) -> Fr
         If the loop cannot be closed, or an argument does not fit.
     """
     _closable(network)
-    if steps != int(steps) or steps < 1:
-        raise ValueError(f"steps: got {steps}, expected a whole number, at least 1")
-    state = _state(network, state)
-    return FreeRun(*_free_run(network, state, int(steps), bool(states)))
+    steps = checks.count("steps", steps)
+    return FreeRun(*_free_run(network, _states(network, state), steps, bool(states)))
 
 
-def jacobian(network: Network, state, u=None) -> tf.Tensor:
+def jacobian(network: Network, state: ArrayLike, u: ArrayLike | None = None) -> tf.Tensor:
     r"""Jacobian :math:`\partial s' / \partial s` of one step of the closed loop.
 
     Parameters
@@ -177,37 +174,33 @@ def jacobian(network: Network, state, u=None) -> tf.Tensor:
 
     Examples
     --------
-    >>> from mflib.networks import LSTM
+    >>> from mflib.networks.lstm import LSTM
     >>> network = LSTM.create(inputs=2, units=8)
     >>> jacobian(network, network.initial_state(batch=3)).shape
     TensorShape([3, 16, 16])
     """
-    state = _state(network, state)
+    start = _states(network, state)
     if u is None:
         _closable(network)
-    else:
-        u = _tensor("u", u, ("batch", "inputs"), network)
-        if tuple(u.shape) != (state.shape[0], network.inputs):
-            raise ValueError(
-                f"u: got shape {tuple(u.shape)}, expected {(state.shape[0], network.inputs)}"
-            )
-    return _jacobian(network, state, u)
+        return _jacobian(network, start, None)
+    return _jacobian(network, start, _tensor("u", u, (start.shape[0], network.inputs), network))
 
 
 def propagate_tangents(
     network: Network,
-    state,
-    frame,
+    state: ArrayLike,
+    frame: ArrayLike,
     *,
     segments: int,
     segment: int = 1,
-    inputs=None,
+    inputs: ArrayLike | None = None,
     states: bool = False,
 ) -> TangentRun:
     """Move states and frames of tangent vectors along, and note how fast the vectors grow.
 
     After each segment the frame is made orthonormal again, by Gram–Schmidt. Everything happens
-    in one compiled program. :func:`mflib.modelling.exponents.network_spectrum` makes exponents of it.
+    in one compiled program. :func:`~mflib.modelling.exponents.network_spectrum` makes exponents
+    of the growth.
 
     Parameters
     ----------
@@ -223,10 +216,6 @@ def propagate_tangents(
     states : bool
         Whether to return the states along the way too.
 
-    Returns
-    -------
-    Stretch
-
     Raises
     ------
     ValueError
@@ -234,38 +223,26 @@ def propagate_tangents(
 
     Examples
     --------
-    >>> from mflib.networks import LSTM
+    >>> from mflib.networks.lstm import LSTM
     >>> network = LSTM.create(inputs=2, units=8)
-    >>> found = stretch(network, np.ones((3, 16)), np.ones((3, 16, 1)), segments=50, segment=2)
-    >>> found.logarithms.shape
+    >>> start, vectors = np.ones((3, 16)), np.ones((3, 16, 1))
+    >>> propagate_tangents(network, start, vectors, segments=50, segment=2).logarithms.shape
     TensorShape([50, 3, 1])
     """
-    for name, number in (("segments", segments), ("segment", segment)):
-        if number != int(number) or number < 1:
-            raise ValueError(f"{name}: got {number}, expected a whole number, at least 1")
+    segments, segment = checks.count("segments", segments), checks.count("segment", segment)
     if inputs is None:
         _closable(network)
-        state = _state(network, state)
+        driving, start = None, _states(network, state)
     else:
-        inputs, state = _heard(network, "inputs", inputs, state)
-        if inputs.shape[1] != segments * segment:
-            raise ValueError(
-                f"inputs: got {inputs.shape[1]} steps, expected {segments * segment}, "
-                f"{segments} segments of {segment}"
-            )
-        inputs = tf.transpose(inputs, (1, 0, 2))
-    frame = _tensor("frame", frame, ("members", "state_dim", "count"), network)
-    if tuple(frame.shape[:2]) != tuple(state.shape):
-        raise ValueError(
-            f"frame: got shape {tuple(frame.shape)}, expected {(*state.shape, 'count')}"
-        )
-    frame = tf.linalg.matrix_transpose(frame)
-    u = None if inputs is None else inputs[0]
-    step = _linearised.get_concrete_function(network, state, frame, u)
-    found = _propagate_tangents(
-        network, state, frame, inputs, int(segments), int(segment), bool(states), step
+        driving, start = _driven(network, "inputs", inputs, state, time=segments * segment)
+        driving = tf.transpose(driving, (1, 0, 2))
+    vectors = tf.linalg.matrix_transpose(_tensor("frame", frame, (*start.shape, "count"), network))
+    u = None if driving is None else driving[0]
+    step = _linearised.get_concrete_function(network, start, vectors, u)
+    run = _propagate_tangents(
+        network, start, vectors, driving, segments, segment, bool(states), step
     )
-    return found._replace(frame=tf.linalg.matrix_transpose(found.frame))
+    return run._replace(frame=tf.linalg.matrix_transpose(run.frame))
 
 
 @jit
@@ -404,33 +381,21 @@ def _closable(network: Network) -> None:
         )
 
 
-def _heard(network: Network, name: str, inputs, state) -> tuple[tf.Tensor, tf.Tensor]:
-    inputs = _tensor(name, inputs, ("batch", "time", "inputs"), network)
-    if inputs.shape[1] < 1 or inputs.shape[2] != network.inputs:
-        raise ValueError(
-            f"{name}: got shape {tuple(inputs.shape)}, expected (batch, time, {network.inputs}) "
-            "with at least one sample in time"
-        )
-    if state is None:
-        state = network.initial_state(inputs.shape[0])
-    return inputs, _state(network, state, batch=inputs.shape[0])
+def _driven(network, name, inputs, state, time="time"):
+    """Inputs, and the state to start from."""
+    inputs = _tensor(name, inputs, ("batch", time, network.inputs), network)
+    batch = inputs.shape[0]
+    state = network.initial_state(batch) if state is None else _states(network, state, batch)
+    return inputs, state
 
 
-def _state(network: Network, state, batch: int | None = None) -> tf.Tensor:
-    state = _tensor("state", state, ("batch", "state_dim"), network)
-    expected = (state.shape[0] if batch is None else batch, network.state_dim)
-    if tuple(state.shape) != expected:
-        raise ValueError(f"state: got shape {tuple(state.shape)}, expected {expected}")
-    return state
+def _states(network, state, batch="batch"):
+    return _tensor("state", state, (batch, network.state_dim), network)
 
 
-def _tensor(name: str, array, axes: tuple[str, ...], network: Network) -> tf.Tensor:
-    """``array`` as a finite tensor of the network's type with the named axes."""
-    array = np.asarray(array)
-    if array.ndim != len(axes) or array.shape[0] < 1:
-        raise ValueError(f"{name}: got shape {array.shape}, expected ({', '.join(axes)})")
-    if array.dtype.kind not in "fiu":
-        raise ValueError(f"{name}: got numbers of type {array.dtype}, expected real numbers")
-    if not np.all(np.isfinite(array)):
-        raise ValueError(f"{name}: got values that are not finite, expected finite numbers")
-    return tf.constant(array, network.dtype)
+def _tensor(name, array, shape, network):
+    """A tensor of numbers that are finite in the network's type, too."""
+    tensor = tf.cast(checks.reals(name, array, shape), network.dtype)
+    if not np.all(np.isfinite(tensor)):
+        raise ValueError(f"{name}: got values too large for {tensor.dtype.name}, expected finite")
+    return tensor

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from mflib.dynamics._checks import _count
-from mflib.dynamics.lyapunov import Spectrum, _averaged, _frame, _how_many, _unbounded
+from mflib import checks
+from mflib.dynamics.lyapunov import Spectrum, _averaged, _frame
+from mflib.modelling.closed_loop import _states, jacobian, propagate_tangents
+from mflib.networks.recurrent import Network, cast
 
 MATRICES = 2**18
 """Numbers in a batch of Jacobians, so few that they stay in the cache."""
 
 
 def network_spectrum(
-    network,
-    state,
+    network: Network,
+    state: ArrayLike,
     *,
     steps: int | None = None,
     dt: float = 1.0,
     count: int | None = None,
-    inputs=None,
+    inputs: ArrayLike | None = None,
     segment: int = 1,
     discard: int | None = None,
     seed: int = 0,
@@ -27,25 +30,26 @@ def network_spectrum(
 
     With its loop closed a network is an autonomous system; these are its exponents. They are
     to be compared with those of the system it models: the first ones with the system's, the
-    others say how fast the network forgets what the system does not have.
+    others tell how fast the network forgets what the system does not have.
 
     Driven by inputs it has *conditional* exponents. If all are negative, two copies that start
-    in different states and hear the same become one: the echo state property, for these inputs.
+    in different states and have the same inputs become one: the echo state property, for these
+    inputs.
 
     Parameters
     ----------
-    network : mflib.networks.Network
+    network : Network
         Whatever its own precision, it is run in double.
     state : array_like, shape (members, state_dim)
-        On the attractor: from :func:`mflib.modelling.closed_loop.warm_up`, say. Each member is a
-        trajectory of its own, and all are averaged.
+        On the attractor: from :func:`~mflib.modelling.closed_loop.warm_up`, say. Each member is
+        a trajectory of its own, and all are averaged.
     steps : int, optional
-        Steps of each member averaged over. Inputs leave no choice: without those discarded,
-        as many as there are.
+        Steps of each member averaged over, as in :func:`~mflib.dynamics.lyapunov.spectrum`.
+        Inputs leave no choice: without those discarded, as many as there are.
     dt : float
         Units of time a step takes.
     count : int, optional
-        How many exponents; by default all. Then ``volume`` is measured too.
+        How many exponents; by default all. Then the growth rate of volumes is measured too.
     inputs : array_like, shape (members, time, inputs), optional
         What drives the network; by default nothing, and the loop is closed.
     segment : int
@@ -55,10 +59,6 @@ def network_spectrum(
         quarter as many.
     seed : int
         Of the first frame and of the bootstrap.
-
-    Returns
-    -------
-    Spectrum
 
     Raises
     ------
@@ -72,49 +72,20 @@ def network_spectrum(
 
     Examples
     --------
-    An LSTM fresh from its initialisation forgets, whatever it hears.
+    An LSTM fresh from its initialisation forgets, whatever its input.
 
-    >>> from mflib.networks import LSTM
+    >>> from mflib.networks.lstm import LSTM
     >>> network = LSTM.create(inputs=2, units=8)
     >>> noise = np.random.default_rng(0).normal(size=(1, 500, 2))
     >>> found = network_spectrum(network, network.initial_state(1), inputs=noise, count=2)
     >>> bool(found.exponents[0] < 0)
     True
     """
-    from mflib.modelling.closed_loop import propagate_tangents
-    from mflib.networks.recurrent import cast
-
     network = cast(network, "float64")  # else what contracts strongly is lost in rounding
-    shape = np.shape(state)
-    if len(shape) != 2 or shape[1] != network.state_dim or not shape[0]:
-        raise ValueError(f"state: got shape {shape}, expected (members, {network.state_dim})")
-    members, dim = shape
-    segment = _count("segment", segment)
-    if discard is not None:
-        discard = -(-_count("discard", discard, least=0) // segment)
-    if inputs is None:
-        if steps is None:
-            raise ValueError("steps: got None, expected a number, because there are no inputs")
-        segments = max(1, _count("steps", steps) // segment)
-        discard = -(-segments // 4) if discard is None else discard
-    else:
-        if steps is not None:
-            raise ValueError(f"steps: got {steps} beside inputs, expected None")
-        inputs = np.asarray(inputs)
-        if inputs.ndim != 3:
-            raise ValueError(f"inputs: got shape {inputs.shape}, expected (members, time, inputs)")
-        whole = inputs.shape[1] // segment
-        discard = -(-whole // 5) if discard is None else discard
-        segments = whole - discard
-        if segments < 1:
-            raise ValueError(
-                f"inputs: got {inputs.shape[1]} steps, expected more than {discard * segment} "
-                "that are discarded"
-            )
-        inputs = inputs[:, : whole * segment]
-    count = _how_many(count, dim)
-    if not (np.isfinite(dt) and dt > 0):
-        raise ValueError(f"dt: got {dt}, expected a positive time")
+    members, dim = _states(network, state, "members").shape
+    dt, segment = checks.real("dt", dt, above=0), checks.count("segment", segment)
+    count = dim if count is None else checks.count("count", count, most=dim)
+    driving, discard, segments = _segments(network, steps, inputs, segment, discard)
     rng = np.random.default_rng(seed)
     run = propagate_tangents(
         network,
@@ -122,24 +93,47 @@ def network_spectrum(
         _frame(rng, members, dim, count),
         segments=discard + segments,
         segment=segment,
-        inputs=inputs,
+        inputs=driving,
         states=count == dim,
     )
-    bounded = run.bounded.numpy()
-    if not np.all(bounded):
-        raise _unbounded((np.argmin(bounded) + 1) * segment * dt)
+    if not np.all(run.bounded):
+        time = (np.argmin(run.bounded) + 1) * segment * dt
+        raise ValueError(
+            f"state: got one whose orbit left all bounds after {time:.6g} units of time, expected "
+            "bounded orbits"
+        )
     volume = np.nan
-    if count == dim:
+    if run.states is not None:
         begin = discard * segment
-        heard = None if inputs is None else inputs[:, begin:].transpose(1, 0, 2)
-        volume = segment * _mean_volume(network, run.states[begin:].numpy(), heard)
-    return _averaged(run.logarithms[discard:].numpy(), volume, segment * dt, dim, rng)
+        left = None if driving is None else driving[:, begin:].transpose(1, 0, 2)
+        volume = segment * _mean_volume(network, run.states[begin:].numpy(), left)
+    logarithms = run.logarithms[discard:].numpy()
+    return _averaged(logarithms, volume, segment * dt, dim, rng)
+
+
+def _segments(network, steps, inputs, segment, discard):
+    """Inputs in whole segments, and how many segments are discarded and averaged over."""
+    if (steps is None) == (inputs is None):
+        beside = "without" if inputs is None else "beside"
+        raise ValueError(f"steps: got {steps} {beside} inputs, expected one of the two")
+    if discard is not None:
+        discard = -(-checks.count("discard", discard, least=0) // segment)
+    if inputs is None:
+        segments = max(1, checks.count("steps", steps) // segment)
+        return None, -(-segments // 4) if discard is None else discard, segments
+    inputs = checks.reals("inputs", inputs, ("members", "time", network.inputs))
+    whole = inputs.shape[1] // segment
+    discard = -(-whole // 5) if discard is None else discard
+    if whole <= discard:
+        raise ValueError(
+            f"inputs: got {inputs.shape[1]} steps, expected more than {discard * segment} "
+            "that are discarded"
+        )
+    return inputs[:, : whole * segment], discard, whole - discard
 
 
 def _mean_volume(network, states, inputs):
     """Mean log |det J| over ``states``, so many at a time."""
-    from mflib.modelling.closed_loop import jacobian
-
     dim = states.shape[-1]
     states = states.reshape(-1, dim)
     inputs = None if inputs is None else inputs.reshape(len(states), -1)

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
+from mflib import checks
+
 
 @dataclass(frozen=True)
 class TeacherForcing:
-    r"""Teacher forcing: the network hears data at every step. Other kinds mix in its own output.
+    r"""Teacher forcing: the input is data at every step. Other kinds mix in the network's output.
 
-    What it hears is :math:`u_t = \alpha_t x_t + (1-\alpha_t)\, y_{t-1}`. In the burn-in of a
-    window it always hears data, so that its state is one in which the loop may be closed.
+    The input is :math:`u_t = \alpha_t x_t + (1-\alpha_t)\, y_{t-1}`. In the burn-in of a window
+    it is always data, so that the state is one in which the loop may be closed.
     """
 
     def shares(self, time: int, done: tf.Tensor, seed: tf.Tensor) -> tf.Tensor | None:
@@ -37,12 +39,12 @@ class TeacherForcing:
 
 @dataclass(frozen=True)
 class FreeRunning(TeacherForcing):
-    """Data first, then the network by itself, over a stretch that grows in training.
+    """Data first, then the closed loop, over a number of steps that grows in training.
 
     Attributes
     ----------
     longest : int
-        Steps it runs by itself at the end of training; at the start it is 0.
+        Steps of the closed loop at the end of training; at the start it is 0.
 
     References
     ----------
@@ -51,7 +53,10 @@ class FreeRunning(TeacherForcing):
 
     longest: int
 
-    def shares(self, time, done, seed):
+    def __post_init__(self) -> None:
+        checks.count("longest", self.longest, least=0)
+
+    def shares(self, time: int, done: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """1, and 0 over the last ``done * longest`` steps."""
         own = tf.cast(done * (self.longest + 1), tf.int32)
         return tf.cast(tf.range(time) < time - own, done.dtype)
@@ -59,7 +64,7 @@ class FreeRunning(TeacherForcing):
 
 @dataclass(frozen=True)
 class ScheduledSampling(TeacherForcing):
-    r"""Scheduled sampling: data or its own output, by lot, data less and less often.
+    r"""Scheduled sampling: data or the last output, by lot, data less and less often.
 
     The chance of data is :math:`1 / (1 + e^{(d - 1/2)/w})`, with the share :math:`d` of training
     that is over. The lot is drawn for all windows of a step together.
@@ -77,7 +82,10 @@ class ScheduledSampling(TeacherForcing):
 
     width: float = 0.1
 
-    def shares(self, time, done, seed):
+    def __post_init__(self) -> None:
+        checks.real("width", self.width, above=0)
+
+    def shares(self, time: int, done: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Zeros and ones, drawn anew in every step."""
         chance = tf.sigmoid((0.5 - done) / self.width)
         return tf.cast(tf.random.stateless_uniform((time,), seed) < chance, done.dtype)
@@ -85,7 +93,7 @@ class ScheduledSampling(TeacherForcing):
 
 @dataclass(frozen=True)
 class SparseTeacherForcing(TeacherForcing):
-    """Sparse teacher forcing: data once in a while, its own output in between.
+    """Sparse teacher forcing: data once in a while, the network's own output in between.
 
     Attributes
     ----------
@@ -94,37 +102,45 @@ class SparseTeacherForcing(TeacherForcing):
 
     References
     ----------
-    Mikhaeil, Monfared and Durstewitz (2022), arXiv:2110.07238. There an LSTM hears nothing in
-    between and has its state reset at the samples; here its output is fed back, as in the closed
+    Mikhaeil, Monfared and Durstewitz (2022), arXiv:2110.07238. There an LSTM has no input in
+    between and its state is reset at the samples; here its output is fed back, as in the closed
     loop, and a sample replaces one output.
     """
 
     every: int
 
-    def shares(self, time, done, seed):
+    def __post_init__(self) -> None:
+        checks.count("every", self.every)
+
+    def shares(self, time: int, done: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """1 at every so many steps, 0 in between."""
         return tf.cast(tf.range(1, time + 1) % self.every == 0, done.dtype)
 
 
 @dataclass(frozen=True)
 class InputMixing(TeacherForcing):
-    """Generalised teacher forcing: a mixture of data and its own output at every step.
+    """The same mixture of data and the network's own output at every step.
 
     Attributes
     ----------
     first, last : float
-        Share of data at the start and at the end of training; between them it changes linearly.
+        Share of data at the start and at the end of training, from 0 to 1; between them it
+        changes linearly.
 
     References
     ----------
-    Hess, Brenner, Monfared and Durstewitz (2023), Generalized teacher forcing for learning
-    chaotic dynamics, International Conference on Machine Learning. There the state is mixed;
-    here it is the input.
+    Inspired by generalised teacher forcing, but not the same: Hess, Brenner, Monfared and
+    Durstewitz (2023), Generalized teacher forcing for learning chaotic dynamics, International
+    Conference on Machine Learning, mix the state; here it is the input.
     """
 
     first: float
     last: float
 
-    def shares(self, time, done, seed):
+    def __post_init__(self) -> None:
+        checks.real("first", self.first, least=0)
+        checks.real("last", self.last, least=0)
+
+    def shares(self, time: int, done: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """The same share at all steps."""
         return tf.fill((time,), self.first + done * (self.last - self.first))

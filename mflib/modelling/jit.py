@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
 
 import tensorflow as tf
 
+P = ParamSpec("P")
+T = TypeVar("T")
 
-def jit(function: Callable, *, whole: bool = True) -> Callable:
+
+def jit(function: Callable[P, T], *, whole: bool = True) -> Callable[P, T]:
     """Make a function an XLA program, one for each kind, shape and value of its arguments.
 
     Networks and tensors stay arguments of the program; plain Python values become part of it.
@@ -18,15 +22,15 @@ def jit(function: Callable, *, whole: bool = True) -> Callable:
     programs = tf.function(function, jit_compile=whole or None, autograph=False)
 
     @functools.wraps(function)
-    def call(*arguments):
+    def call(*arguments: P.args, **options: P.kwargs) -> T:
         # a program asked for by its arguments may be new without a warning of retracing
-        return programs.get_concrete_function(*arguments)(*arguments)
+        program = programs.get_concrete_function(*arguments, **options)
+        return program(*arguments, **options)
 
-    call.count = programs.experimental_get_tracing_count
     return call
 
 
-def fori_loop(body: Callable, carry, steps: int, unroll: int = 1):
+def fori_loop(body: Callable[[Any, T], T], carry: T, steps: int, unroll: int = 1) -> T:
     """``carry = body(k, carry)`` for ``k = 0 .. steps - 1``, as one loop of a compiled program.
 
     With ``unroll`` above 1 that many steps stand in one turn of the loop. XLA fuses within a

@@ -1,10 +1,10 @@
 """Attractors followed while a parameter of the network changes.
 
-:func:`sweep_parameter` moves a parameter in small steps and carries the state along, as one turns a knob
-on a running machine. Followed out and back again, an attractor may be lost at one value and found
-again at another: hysteresis. :func:`rotation` says in which direction, how fast and how far out a
-planar output turns. :func:`run_with_kicks` and :func:`residence_time` say how long a network stays with a
-direction when its state is disturbed.
+:func:`sweep_parameter` moves a parameter in small steps and carries the state along, as one turns
+a knob on a running machine. Followed out and back again, an attractor may be lost at one value and
+found again at another: hysteresis. :func:`rotation` measures in which direction, how fast and how
+far out a planar output turns, :func:`run_with_kicks` and :func:`residence_time` how long a network
+stays with a direction when its state is disturbed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
+from mflib import checks
 from mflib.modelling.closed_loop import free_run
 from mflib.networks.lstm import LSTM
 from mflib.networks.recurrent import Network, Recurrent, replace
@@ -57,7 +59,12 @@ class Rotation(NamedTuple):
 
 
 def sweep_parameter(
-    network_at: Callable[[float], Network], values, state, *, settle: int, steps: int
+    network_at: Callable[[float], Network],
+    values: ArrayLike,
+    state: ArrayLike,
+    *,
+    settle: int,
+    steps: int,
 ) -> Branch:
     """Move a parameter through its values and carry the state of the closed loop along.
 
@@ -74,10 +81,6 @@ def sweep_parameter(
     steps : int
         Steps at each value that are returned.
 
-    Returns
-    -------
-    Branch
-
     Raises
     ------
     ValueError
@@ -85,33 +88,29 @@ def sweep_parameter(
 
     Examples
     --------
-    A unit that hears itself, ``h' = tanh(g h)``, has one fixed point at 0 up to g = 1 and two
-    others beyond.
+    A unit whose input is its own output, ``h' = tanh(g h)``, has one fixed point at 0 up to
+    g = 1 and two others beyond.
 
-    >>> from mflib.networks import Elman
+    >>> from mflib.networks.elman import Elman
     >>> one, zero = tf.ones((1, 1)), tf.zeros((1, 1))
     >>> def unit(g):
     ...     return Elman(zero, g * one, zero[0], one, zero[0])
-    >>> branch = follow(unit, [1.5, 0.5], state=[[0.9]], settle=100, steps=1)
+    >>> branch = sweep_parameter(unit, [1.5, 0.5], state=[[0.9]], settle=100, steps=1)
     >>> branch.outputs[:, 0, 0, 0].round(2)
     array([0.86, 0.  ], dtype=float32)
     """
-    values = np.asarray(values, dtype=float)
-    if values.ndim != 1 or not len(values) or not np.all(np.isfinite(values)):
-        raise ValueError(f"values: got {values}, expected one or more finite numbers in a row")
-    for name, number, least in (("settle", settle, 0), ("steps", steps, 1)):
-        if number != int(number) or number < least:
-            raise ValueError(f"{name}: got {number}, expected a whole number, at least {least}")
+    visited = checks.reals("values", values, ("values",))
+    settle, steps = checks.count("settle", settle, least=0), checks.count("steps", steps)
     outputs, states = [], []
-    for value in values:
+    for value in visited:
         run = free_run(network_at(value), state, settle + steps)
         state = run.state
         outputs.append(run.outputs.numpy()[:, settle:])
-        states.append(state.numpy())
-    return Branch(values, np.array(outputs), np.array(states))
+        states.append(run.state.numpy())
+    return Branch(visited, np.array(outputs), np.array(states))
 
 
-def rotation(outputs, dt: float, least: float = 0.05) -> Rotation:
+def rotation(outputs: ArrayLike, dt: float, least: float = 0.05) -> Rotation:
     """In which direction, how fast and how far out planar runs turn about their own mean.
 
     Parameters
@@ -140,14 +139,11 @@ def rotation(outputs, dt: float, least: float = 0.05) -> Rotation:
     >>> int(found.direction), round(float(found.frequency), 3)
     (-1, -1.257)
     """
-    outputs = np.asarray(outputs, dtype=float)
-    if outputs.ndim < 2 or outputs.shape[-1] != 2 or outputs.shape[-2] < 3:
-        raise ValueError(
-            f"outputs: got shape {outputs.shape}, expected (..., steps, 2) with at least 3 steps"
-        )
-    if not dt > 0:
-        raise ValueError(f"dt: got {dt}, expected a positive time")
-    x, y = np.moveaxis(outputs - outputs.mean(axis=-2, keepdims=True), -1, 0)
+    shape = (*np.shape(outputs)[:-2], "steps", 2)
+    points = checks.reals("outputs", outputs, shape, finite=False)
+    checks.count("steps of outputs", points.shape[-2], least=3)
+    dt, least = checks.real("dt", dt, above=0), checks.real("least", least, least=0)
+    x, y = np.moveaxis(points - points.mean(axis=-2, keepdims=True), -1, 0)
     radius = np.hypot(x, y).mean(axis=-1)
     turned = np.diff(np.unwrap(np.arctan2(y, x), axis=-1), axis=-1)
     direction = np.all(turned > 0, axis=-1).astype(int) - np.all(turned < 0, axis=-1)
@@ -156,13 +152,26 @@ def rotation(outputs, dt: float, least: float = 0.05) -> Rotation:
 
 
 def scale_recurrence(network: Recurrent, gain: float) -> Recurrent:
-    """The network with its recurrent kernel multiplied: what units say to each other is louder."""
+    """The network with its recurrent kernel multiplied: units drive each other more strongly.
+
+    Raises
+    ------
+    ValueError
+        If the gain is no finite number.
+    """
+    gain = checks.real("gain", gain)
     return replace(network, recurrent_kernel=gain * network.recurrent_kernel)
 
 
 def shift_forget_bias(network: LSTM, shift: float) -> LSTM:
-    """The network with a number added to the biases of all forget gates: above 0 it keeps more."""
-    gates = np.repeat([0, shift, 0, 0], network.units)  # i, f, g, o
+    """The network with a number added to the biases of all forget gates: above 0 it keeps more.
+
+    Raises
+    ------
+    ValueError
+        If the shift is no finite number.
+    """
+    gates = np.repeat([0, checks.real("shift", shift), 0, 0], network.units)  # i, f, g, o
     return replace(network, bias=network.bias + tf.constant(gates, network.dtype))
 
 
@@ -172,8 +181,9 @@ def interpolate_weights(first: Recurrent, second: Recurrent, share: float) -> Re
     Raises
     ------
     ValueError
-        If the networks are not of one kind and shape.
+        If the networks are not of one kind and shape, or the share is no finite number.
     """
+    share = checks.real("share", share)
     shapes = [{k: tuple(w.shape) for k, w in one.weights().items()} for one in (first, second)]
     if type(first) is not type(second) or shapes[0] != shapes[1]:
         raise ValueError(f"second: got {second}, expected the kind and shape of {first}")
@@ -181,12 +191,13 @@ def interpolate_weights(first: Recurrent, second: Recurrent, share: float) -> Re
     return replace(first, **{k: (1 - share) * w + share * ends[1][k] for k, w in ends[0].items()})
 
 
-def run_with_kicks(network: Network, state, *, kick: float, every: int, times: int, seed: int = 0):
+def run_with_kicks(
+    network: Network, state: ArrayLike, *, kick: float, every: int, times: int, seed: int = 0
+) -> np.ndarray:
     """Run the closed loop and kick its state again and again.
 
     Parameters
     ----------
-    network : Network
     state : array_like, shape (batch, state_dim)
     kick : float
         Standard deviation of the Gaussian noise added to every number of the state, in root mean
@@ -194,7 +205,7 @@ def run_with_kicks(network: Network, state, *, kick: float, every: int, times: i
     every : int
         Steps between kicks.
     times : int
-        How many kicks, each followed by a stretch of ``every`` steps.
+        How many kicks, each followed by ``every`` steps.
     seed : int
 
     Returns
@@ -206,21 +217,18 @@ def run_with_kicks(network: Network, state, *, kick: float, every: int, times: i
     ValueError
         If the kick is negative, there are no kicks, or an argument does not fit the network.
     """
-    if not kick >= 0:
-        raise ValueError(f"kick: got {kick}, expected a number that is not negative")
-    if times != int(times) or times < 1:
-        raise ValueError(f"times: got {times}, expected a whole number, at least 1")
-    state, rng = np.asarray(state), np.random.default_rng(seed)
-    size = kick * np.sqrt(np.mean(state**2))
-    stretches = []
-    for _ in range(int(times)):
-        run = free_run(network, state + size * rng.normal(size=state.shape), every)
-        state = run.state.numpy()
-        stretches.append(run.outputs.numpy())
-    return np.stack(stretches, axis=1)
+    kick, times = checks.real("kick", kick, least=0), checks.count("times", times)
+    current, rng = np.asarray(state), np.random.default_rng(seed)
+    size = kick * np.sqrt(np.mean(current**2))
+    outputs = []
+    for _ in range(times):
+        run = free_run(network, current + size * rng.normal(size=current.shape), every)
+        current = run.state.numpy()
+        outputs.append(run.outputs.numpy())
+    return np.stack(outputs, axis=1)
 
 
-def residence_time(directions) -> float:
+def residence_time(directions: ArrayLike) -> float:
     """Mean time between changes of direction, in stretches.
 
     Parameters
@@ -236,11 +244,9 @@ def residence_time(directions) -> float:
 
     Examples
     --------
-    >>> residence([[1, 1, 0, -1, -1, -1], [1, 1, 0, 1, 1, 1]])
+    >>> residence_time([[1, 1, 0, -1, -1, -1], [1, 1, 0, 1, 1, 1]])
     12.0
     """
-    directions = np.asarray(directions)
-    if directions.ndim != 2:
-        raise ValueError(f"directions: got shape {directions.shape}, expected (batch, stretches)")
-    changes = sum(np.sum(np.diff(run[run != 0]) != 0) for run in directions)
-    return float(directions.size / changes) if changes else np.inf
+    runs = checks.reals("directions", directions, ("batch", "stretches"))
+    changes = sum(np.sum(np.diff(run[run != 0]) != 0) for run in runs)
+    return float(runs.size / changes) if changes else np.inf

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 from tqdm import tqdm
 
-from mflib.modelling.backpropagation import _backpropagate
-from mflib.modelling.jit import jit
-from mflib.modelling.training import Trained, TrainingConfig, _standardised, train
+from mflib import checks
+from mflib.modelling.backpropagation import backpropagate_solved
+from mflib.modelling.training import Trained, TrainingConfig, _clean, _standardise, train
 from mflib.networks.lstm import LSTM
 from mflib.networks.recurrent import cast, replace
 
@@ -47,22 +48,15 @@ class RefinementConfig:
     noise: float = 0.0
     memory: int = 100
 
-    def __post_init__(self):
-        for name in ("iterations", "window", "memory"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: got {getattr(self, name)}, expected at least 1")
-        if not 0 <= self.burn_in < self.window:
-            raise ValueError(
-                f"burn_in: got {self.burn_in}, expected less than the window, {self.window}"
-            )
-        if not self.noise >= 0:
-            raise ValueError(f"noise: got {self.noise}, expected a number that is not negative")
+    def __post_init__(self) -> None:
+        _clean(self, "iterations", "window", "memory")
+        checks.real("noise", self.noise, least=0)
 
 
 def refine(
     network: LSTM,
-    trajectories: Sequence[np.ndarray],
-    refinement: RefinementConfig = RefinementConfig(),
+    trajectories: Sequence[ArrayLike],
+    config: RefinementConfig = RefinementConfig(),
     *,
     seed: int = 0,
     progress: bool = True,
@@ -74,10 +68,9 @@ def refine(
     Parameters
     ----------
     network : LSTM
-        In the units of the data, usually from :func:`train`; not changed.
+        Usually from :func:`~mflib.modelling.training.train`, in units as there; not changed.
     trajectories
-        As for :func:`train`.
-    refinement : Refinement
+        As for :func:`~mflib.modelling.training.train`.
     seed : int
         Of the noise.
     progress : bool
@@ -93,7 +86,7 @@ def refine(
     ------
     ValueError
         If the network is no LSTM, or the trajectories do not fit each other, the network or the
-        refinement.
+        configuration.
 
     References
     ----------
@@ -104,69 +97,56 @@ def refine(
     from scipy.optimize import minimize
 
     if not isinstance(network, LSTM):
-        raise ValueError(f"network: got {network}, expected an LSTM")
-    network = cast(network, "float64")
-    data, location, scale = _standardised(network, trajectories, refinement)
-    network = network.in_units(-location / scale, 1 / scale)
-    inputs, targets = _windows(data, refinement, seed)
-    weights = {k: w for k, w in network.weights().items() if not k.startswith("readout")}
+        raise ValueError(f"network: got {network!r}, expected an LSTM")
+    network, seed = cast(network, "float64"), checks.count("seed", seed, least=0)
+    start, data, location, scale = _standardise(network, trajectories, config.window)
+    inputs, targets = _all_windows(data, config, seed)
+    weights = {k: w for k, w in start.weights().items() if not k.startswith("readout")}
     ends = np.cumsum([np.size(weight) for weight in weights.values()])[:-1]
 
     def unpacked(point):
         parts = zip(weights.items(), np.split(point, ends), strict=True)
-        return replace(network, **{k: tf.reshape(part, w.shape) for (k, w), part in parts})
+        return replace(start, **{k: tf.reshape(part, w.shape) for (k, w), part in parts})
 
     def value(point):
-        loss, gradient, _ = _solved(unpacked(point), inputs, targets, refinement.burn_in)
+        loss, gradient, _ = backpropagate_solved(unpacked(point), inputs, targets, config.burn_in)
         return float(loss), np.concatenate([np.ravel(gradient[name]) for name in weights])
 
     losses = []
-    bar = tqdm(total=refinement.iterations, unit="iteration", disable=not progress)
+    bar = tqdm(total=config.iterations, unit="iteration", disable=not progress)
+
+    def report(intermediate_result):
+        losses.append(float(intermediate_result.fun))
+        bar.set_postfix_str(f"loss {losses[-1]:.1e}")
+        bar.update()
+
+    options = {"maxiter": config.iterations, "maxfun": 10 * config.iterations, "ftol": 0, "gtol": 0}
     with bar:
-
-        def report(intermediate_result):
-            losses.append(float(intermediate_result.fun))
-            bar.set_postfix_str(f"loss {losses[-1]:.1e}")
-            bar.update()
-
         found = minimize(
             value,
             np.concatenate([np.ravel(weight) for weight in weights.values()]),
             jac=True,
             method="L-BFGS-B",
             callback=report,
-            options={
-                "maxiter": refinement.iterations,
-                "maxfun": 10 * refinement.iterations,
-                "maxcor": refinement.memory,
-                "ftol": 0,
-                "gtol": 0,
-            },
+            options=options | {"maxcor": config.memory},
         )
-    *_, network = _solved(unpacked(found.x), inputs, targets, refinement.burn_in)
-    return Trained(network.in_units(location, scale), np.array(losses), seed)
+    *_, refined = backpropagate_solved(unpacked(found.x), inputs, targets, config.burn_in)
+    return Trained(refined.in_units(location, scale), np.array(losses), seed)
 
 
-@jit
-def _solved(network, inputs, targets, burn_in):
-    targets = network.target(inputs, targets)
-    return _backpropagate(network, inputs, targets, burn_in, solve=True)
-
-
-def _windows(data, refinement, seed):
+def _all_windows(data, config, seed):
     """All windows as inputs, with noise, and targets, each of shape (window, windows, dim)."""
     samples, dim = data.shape[1:]
-    stride = refinement.window - refinement.burn_in
-    first = np.arange(0, samples - refinement.window, stride)
-    windows = data.numpy()[:, first + np.arange(refinement.window + 1)[:, None]]
-    windows = windows.transpose(1, 0, 2, 3).reshape(refinement.window + 1, -1, dim)
+    first = np.arange(0, samples - config.window, config.window - config.burn_in)
+    windows = data.numpy()[:, first + np.arange(config.window + 1)[:, None]]
+    windows = windows.transpose(1, 0, 2, 3).reshape(config.window + 1, -1, dim)
     noise = np.random.default_rng(seed).normal(size=windows[:-1].shape)
-    return tf.constant(windows[:-1] + refinement.noise * noise), tf.constant(windows[1:])
+    return tf.constant(windows[:-1] + config.noise * noise), tf.constant(windows[1:])
 
 
 def train_and_refine(
     network: LSTM,
-    trajectories: Sequence[np.ndarray],
+    trajectories: Sequence[ArrayLike],
     first: TrainingConfig,
     then: RefinementConfig,
     *,
@@ -177,22 +157,19 @@ def train_and_refine(
 
     Parameters
     ----------
-    network : LSTM
-        Where training starts from.
-    trajectories : sequence of array_like, each of shape (samples, dim)
-    first : Protocol
-        Of :func:`mflib.modelling.training.train`.
-    then : Refinement
-        Of :func:`mflib.modelling.refinement.refine`.
+    network, trajectories
+        As for :func:`~mflib.modelling.training.train`.
+    first
+        Of :func:`~mflib.modelling.training.train`.
+    then
+        Of :func:`refine`.
     seed : int
         Of windows and noise.
-    progress : bool
 
     Returns
     -------
     LSTM
         In double precision, in the units of the trajectories.
     """
-    options = {"seed": seed, "progress": progress}
-    network = train(network, trajectories, first, **options).network
-    return refine(network, trajectories, then, **options).network
+    trained = train(network, trajectories, first, seed=seed, progress=progress)
+    return refine(trained.network, trajectories, then, seed=seed, progress=progress).network

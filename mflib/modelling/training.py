@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 from tqdm import tqdm
 
+from mflib import checks
 from mflib.dynamics.trajectories import standardisation
-from mflib.modelling.backpropagation import _gradient, _in_halves
+from mflib.modelling.backpropagation import _gradient, _gradient_in_halves
+from mflib.modelling.closed_loop import _closable
 from mflib.modelling.forcing import TeacherForcing
 from mflib.modelling.jit import fori_loop, jit
 from mflib.networks.lstm import IncrementLSTM
@@ -28,6 +31,11 @@ from mflib.networks.recurrent import Recurrent, replace
 STEPS_PER_CALL = 100
 WIDE = 64
 """Units from which on two programs side by side are faster than one, half of the windows each."""
+
+BETA_M, BETA_V, EPSILON = 0.9, 0.999, 1e-7
+"""Constants of Adam, as in Keras."""
+
+Weights = Mapping[str, tf.Tensor]
 
 
 @dataclass(frozen=True)
@@ -43,18 +51,18 @@ class TrainingConfig:
     window : int
         Samples a window asks the network to predict.
     burn_in : int
-        The first samples of a window, heard but not penalised, while the state forgets that it
-        started from nothing.
+        The first samples of a window, which drive the network and are not penalised, while the
+        state forgets that it started from nothing.
     learning_rate : float
         Of Adam at the start; a cosine takes it to zero at the end.
     noise : tuple of float
         Standard deviation of the noise on the inputs at the start and at the end, in units of
-        the data's scale; it falls geometrically. Noise shows the network states beside the
+        the data's scale; it falls geometrically. Noise puts the network into states beside the
         attractor and asks it to come back: it is what makes the closed loop contract.
     clip : float
         Largest norm of the gradient of all weights together.
-    forcing : Forcing
-        What the network hears after the burn-in; by default data only.
+    forcing : TeacherForcing
+        What drives the network after the burn-in; by default data only.
     """
 
     steps: int = 2000
@@ -64,21 +72,24 @@ class TrainingConfig:
     learning_rate: float = 2e-2
     noise: tuple[float, float] = (0.1, 0.01)
     clip: float = 0.5
-    forcing: TeacherForcing = TeacherForcing()
+    forcing: TeacherForcing = field(default_factory=TeacherForcing)
 
-    def __post_init__(self):
-        for name in ("steps", "batch", "window"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: got {getattr(self, name)}, expected at least 1")
-        if not 0 <= self.burn_in < self.window:
-            raise ValueError(
-                f"burn_in: got {self.burn_in}, expected less than the window, {self.window}"
-            )
+    def __post_init__(self) -> None:
+        _clean(self, "steps", "batch", "window")
         for name in ("learning_rate", "clip"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name}: got {getattr(self, name)}, expected more than 0")
-        if len(self.noise) != 2 or not min(self.noise) > 0:
+            checks.real(name, getattr(self, name), above=0)
+        if not np.all(checks.reals("noise", self.noise, (2,)) > 0):
             raise ValueError(f"noise: got {self.noise}, expected two numbers above 0")
+        if not isinstance(self.forcing, TeacherForcing):
+            raise ValueError(f"forcing: got {self.forcing!r}, expected a TeacherForcing")
+
+
+def _clean(config, *counts):
+    """Check the whole numbers of a configuration, with the burn-in in the window."""
+    for name in counts:
+        object.__setattr__(config, name, checks.count(name, getattr(config, name)))
+    burn_in = checks.count("burn_in", config.burn_in, least=0, most=config.window - 1)
+    object.__setattr__(config, "burn_in", burn_in)
 
 
 class Trained(NamedTuple):
@@ -102,48 +113,51 @@ class Trained(NamedTuple):
 
 def train(
     network: Recurrent,
-    trajectories: Sequence[np.ndarray],
-    protocol: TrainingConfig = TrainingConfig(),
+    trajectories: Sequence[ArrayLike],
+    config: TrainingConfig = TrainingConfig(),
     *,
     seed: int = 0,
     progress: bool = True,
 ) -> Trained:
-    """Teach a network to continue trajectories, one or several, without telling it which.
+    """Train a network to continue trajectories, one or several, without a label of which it is.
 
-    Every step of Adam takes windows at random from all trajectories. The network hears a window
-    with noise on it and predicts, at each sample, the next one without noise.
+    Every step of Adam takes windows at random from all trajectories. A window with noise on it
+    drives the network, which predicts, at each sample, the next one without noise.
+
+    Training computes with standardised data. A network that
+    :meth:`~mflib.networks.recurrent.Recurrent.create` drew is meant for such data
+    (``network.standardised``) and is taken as it is. Any other, trained before, loaded or taken
+    over from elsewhere, is in the units of the data, and training goes on from what it does.
 
     Parameters
     ----------
     network : Recurrent
         Where training starts from; not changed.
     trajectories : sequence of array_like, each of shape (samples, dim)
-        One per task, in the data's units, each longer than ``protocol.window``, as long as one
+        One per task, in the data's units, each longer than ``config.window``, as long as one
         another, and sampled at the same interval.
-    protocol : Protocol
     seed : int
         Of windows and noise.
     progress : bool
         Whether to show a progress bar.
 
-    Returns
-    -------
-    Trained
-
     Raises
     ------
     ValueError
-        If the trajectories do not fit each other, the network or the protocol.
+        If the trajectories do not fit each other, the network or the configuration.
+
+    References
+    ----------
+    Kingma and Ba (2015), arXiv:1412.6980, for Adam.
     """
-    bar = tqdm(total=protocol.steps, desc=f"seed {seed}", unit="step", disable=not progress)
-    with bar:
-        return _train(network, trajectories, protocol, seed, bar.update)
+    with tqdm(total=config.steps, desc=f"seed {seed}", unit="step", disable=not progress) as bar:
+        return _train(network, trajectories, config, seed, bar.update)
 
 
 def train_many(
-    create,
-    trajectories: Sequence[np.ndarray],
-    protocol: TrainingConfig = TrainingConfig(),
+    create: Callable[[int], Recurrent],
+    trajectories: Sequence[ArrayLike],
+    config: TrainingConfig = TrainingConfig(),
     *,
     seeds: Sequence[int],
     progress: bool = True,
@@ -153,20 +167,19 @@ def train_many(
     Parameters
     ----------
     create : callable
-        ``create(seed)`` returns the untrained :class:`~mflib.networks.recurrent.Recurrent`.
-    trajectories, protocol
+        ``create(seed)`` returns the network where training starts from.
+    trajectories, config
         As for :func:`train`.
     seeds : sequence of int
         Each seeds its network's weights, windows and noise: a network does not depend on which
         others are trained beside it.
-    progress : bool
 
     Returns
     -------
     list of Trained
         In the order of ``seeds``.
     """
-    total = protocol.steps * len(seeds)
+    total = config.steps * len(seeds)
     bar = tqdm(total=total, desc=f"{len(seeds)} networks", unit="step", disable=not progress)
     stopped = threading.Event()
 
@@ -177,10 +190,10 @@ def train_many(
             bar.update(count)
 
     # the compiled program releases the interpreter, and one small network fills one core only
-    with bar, ThreadPoolExecutor(os.cpu_count()) as pool:
+    with bar, ThreadPoolExecutor(processors()) as pool:
         try:
             jobs = [
-                pool.submit(_train, create(seed), trajectories, protocol, seed, report)
+                pool.submit(_train, create(seed), trajectories, config, seed, report)
                 for seed in seeds
             ]
             return [job.result() for job in jobs]
@@ -189,114 +202,122 @@ def train_many(
             pool.shutdown(cancel_futures=True)
 
 
-def _train(network, trajectories, protocol, seed, report) -> Trained:
-    data, location, scale = _standardised(network, trajectories, protocol)
-    if isinstance(network, IncrementLSTM) and type(protocol.forcing) is not TeacherForcing:
-        raise ValueError(
-            f"forcing: got {protocol.forcing} for an IncrementLSTM, expected {TeacherForcing()}"
-        )
-    zeros = {name: tf.zeros_like(weight) for name, weight in network.weights().items()}
-    carry = (network, zeros, zeros)
-    numbers = tf.constant(
-        [protocol.steps, protocol.learning_rate, *protocol.noise, protocol.clip], network.dtype
-    )
-    wide = network.units >= WIDE and protocol.batch % 2 == 0
-    losses = []
-    for start in range(0, protocol.steps, STEPS_PER_CALL):
-        count = min(STEPS_PER_CALL, protocol.steps - start)
-        carry, loss = (_wide_steps if wide else _steps)(
-            carry,
-            data,
-            numbers,
-            tf.constant([seed, start]),
-            protocol.batch,
-            protocol.window,
-            protocol.burn_in,
-            protocol.forcing,
-            _in_halves if wide else _gradient,
-            count,
-        )
+def processors() -> int:
+    """How many processors this process may use: in a container, fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _train(network, trajectories, config, seed, report):
+    seed = checks.count("seed", seed, least=0, most=2**31 - 1)
+    start, data, location, scale = _standardise(network, trajectories, config.window)
+    if isinstance(start, IncrementLSTM) and type(config.forcing) is not TeacherForcing:
+        raise ValueError(f"forcing: got {config.forcing}, expected TeacherForcing for increments")
+    unit = start.target_scale(data)
+    if not network.standardised:
+        start = _scale_readout(start, 1 / unit)
+    zeros = {name: tf.zeros_like(weight) for name, weight in start.weights().items()}
+    carry, losses = (start, zeros, zeros), []
+    halves = start.units >= WIDE and config.batch % 2 == 0
+    program = _steps_in_halves if halves else _steps
+    numbers = (config.steps, config.learning_rate, *config.noise, config.clip)
+    tensors = [tf.constant(number, start.dtype) for number in numbers]
+    plan = _Plan(config.batch, config.window, config.burn_in, config.forcing, halves, *tensors)
+    for first in range(0, config.steps, STEPS_PER_CALL):
+        count = min(STEPS_PER_CALL, config.steps - first)
+        carry, loss = program(carry, data, plan, tf.constant([seed, first]), count)
         losses.append(float(loss))
         report(count)
-    network, unit = carry[0], network.target_scale(data)
-    readout = {name: getattr(network, name) * unit for name in ("readout_kernel", "readout_bias")}
-    return Trained(replace(network, **readout).in_units(location, scale), np.array(losses), seed)
+    trained = _scale_readout(carry[0], unit).in_units(location, scale)
+    return Trained(trained, np.array(losses), seed)
 
 
-def _adam_steps(
-    carry, data, numbers, seed_and_start, batch, window, burn_in, forcing, gradient_of, count
-):
-    """``count`` steps of Adam, from step ``start`` on: new ``(network, m, v)`` and mean loss."""
+class _Plan(NamedTuple):
+    """A configuration as compiled programs take it.
+
+    Tensors are arguments of a program, so that their values share one; the rest is part of it.
+    """
+
+    batch: int
+    window: int
+    burn_in: int
+    forcing: TeacherForcing
+    halves: bool
+    steps: tf.Tensor
+    learning_rate: tf.Tensor
+    first_noise: tf.Tensor
+    last_noise: tf.Tensor
+    clip: tf.Tensor
+
+
+def _adam_steps(carry, data, plan, seed_and_first, count):
+    """``count`` steps of Adam from step ``first`` on: new ``(network, m, v)`` and mean loss."""
     network, m, v = carry
-    seed, start = tf.unstack(seed_and_start)
+    seed, first = tf.unstack(seed_and_first)
     target_scale = network.target_scale(data)
+    gradient_of = _gradient_in_halves if plan.halves else _gradient
 
     def step(k, carry):
         weights, m, v, total = carry
-        seed_and_step = tf.stack([seed, start + k])
         current = replace(network, **weights)
-        inputs, targets, alpha = _lesson(
-            current, data, target_scale, numbers, seed_and_step, batch, window, burn_in, forcing
-        )
-        loss, gradient = gradient_of(current, inputs, targets, burn_in, alpha)
-        return *_adam_step(weights, gradient, m, v, numbers, start + k), total + loss
+        inputs, targets, alpha = _windows(current, data, plan, tf.stack([seed, first + k]))
+        loss, gradient = gradient_of(current, inputs, targets / target_scale, plan.burn_in, alpha)
+        return *_adam_step(weights, gradient, m, v, plan, first + k), total + loss
 
     carry = (network.weights(), m, v, tf.zeros((), data.dtype))
     weights, m, v, total = fori_loop(step, carry, count)
     return (replace(network, **weights), m, v), total / count
 
 
+_steps, _steps_in_halves = jit(_adam_steps), jit(_adam_steps, whole=False)
+
+
 @jit
-def _lesson(network, data, target_scale, numbers, seed_and_step, batch, window, burn_in, forcing):
+def _windows(network, data, plan, seed_and_step):
     """Windows as inputs, with noise, and their targets; and shares of the data, or None."""
-    steps, _, first_noise, last_noise, _ = tf.unstack(numbers)
     tasks, length, dim = data.shape
     samples, dtype = tf.reshape(data, (tasks * length, dim)), data.dtype
     # stateless random numbers: compiled programs ignore the seeds of stateful ones
     where, noise, lots = tf.unstack(tf.random.split(seed_and_step, 3))
-    done = tf.cast(seed_and_step[1], dtype) / steps
+    done = tf.cast(seed_and_step[1], dtype) / plan.steps
 
-    task = (tf.range(batch) + seed_and_step[1] * batch) % tasks
-    first = tf.random.stateless_uniform((batch,), where, 0, length - window, tf.int32)
-    windows = tf.gather(samples, task * length + first + tf.range(window + 1)[:, None])
-    sigma = first_noise * (last_noise / first_noise) ** done
+    task = (tf.range(plan.batch) + seed_and_step[1] * plan.batch) % tasks
+    first = tf.random.stateless_uniform((plan.batch,), where, 0, length - plan.window, tf.int32)
+    windows = tf.gather(samples, task * length + first + tf.range(plan.window + 1)[:, None])
+    sigma = plan.first_noise * (plan.last_noise / plan.first_noise) ** done
     inputs = windows[:-1] + sigma * tf.random.stateless_normal(
-        (window, batch, dim), noise, dtype=dtype, alg="threefry"
+        (plan.window, plan.batch, dim), noise, dtype=dtype, alg="threefry"
     )
-    alpha = forcing.shares(window - burn_in, done, lots)
+    alpha = plan.forcing.shares(plan.window - plan.burn_in, done, lots)
     if alpha is not None:
-        alpha = tf.concat([tf.ones((burn_in,), dtype), alpha], axis=0)
-    return inputs, network.target(inputs, windows[1:]) / target_scale, alpha
+        alpha = tf.concat([tf.ones((plan.burn_in,), dtype), alpha], axis=0)
+    return inputs, network.target(inputs, windows[1:]), alpha
 
 
 @jit
-def _adam_step(weights, gradient, m, v, numbers, number):
-    steps, learning_rate, *_, clip = tf.unstack(numbers)
-    done = tf.cast(number, learning_rate.dtype) / steps
-    rate = learning_rate * (1 + tf.cos(np.pi * done)) / 2
-    return adam(weights, clip_gradient(gradient, clip), m, v, rate, number + 1)
+def _adam_step(weights, gradient, m, v, plan, number):
+    done = tf.cast(number, plan.steps.dtype) / plan.steps
+    rate = plan.learning_rate * (1 + tf.cos(np.pi * done)) / 2
+    return adam(weights, clip_gradient(gradient, plan.clip), m, v, rate, number + 1)
 
 
-_steps, _wide_steps = jit(_adam_steps), jit(_adam_steps, whole=False)
-
-
-def clip_gradient(gradient: dict, largest) -> dict:
+def clip_gradient(gradient: Weights, largest: float | tf.Tensor) -> dict[str, tf.Tensor]:
     """A gradient, by name, made shorter where all of it together is longer than ``largest``."""
     norm = tf.linalg.global_norm(list(gradient.values()))
     return {name: g * largest / tf.maximum(norm, largest) for name, g in gradient.items()}
 
 
-def adam(weights, gradient, m, v, rate, step, beta_m=0.9, beta_v=0.999, epsilon=1e-7):
-    """One step of Adam for dictionaries of tensors, with Keras' constants.
+def adam(
+    weights: Weights, gradient: Weights, m: Weights, v: Weights, rate: tf.Tensor, step: tf.Tensor
+) -> tuple[Weights, Weights, Weights]:
+    """One step of Adam for dictionaries of tensors, with the constants of Keras.
 
     Parameters
     ----------
-    weights, gradient : dict of str to tf.Tensor
-    m, v : dict of str to tf.Tensor
+    m, v
         Running means of the gradient and of its square; zeros at the start.
     rate : tf.Tensor, scalar
         Learning rate.
-    step : tf.Tensor or int
+    step : int or tf.Tensor
         Counted from 1.
 
     Returns
@@ -307,38 +328,41 @@ def adam(weights, gradient, m, v, rate, step, beta_m=0.9, beta_v=0.999, epsilon=
     ----------
     Kingma and Ba (2015), arXiv:1412.6980.
     """
-    m = {name: beta_m * m[name] + (1 - beta_m) * g for name, g in gradient.items()}
-    v = {name: beta_v * v[name] + (1 - beta_v) * g**2 for name, g in gradient.items()}
+    m = {name: BETA_M * m[name] + (1 - BETA_M) * g for name, g in gradient.items()}
+    v = {name: BETA_V * v[name] + (1 - BETA_V) * g**2 for name, g in gradient.items()}
     step = tf.cast(step, rate.dtype)
-    rate = rate * tf.sqrt(1 - beta_v**step) / (1 - beta_m**step)
-    weights = {
-        name: weight - rate * m[name] / (tf.sqrt(v[name]) + epsilon)
-        for name, weight in weights.items()
-    }
-    return weights, m, v
+    rate = rate * tf.sqrt(1 - BETA_V**step) / (1 - BETA_M**step)
+    moved = {k: w - rate * m[k] / (tf.sqrt(v[k]) + EPSILON) for k, w in weights.items()}
+    return moved, m, v
 
 
-def _standardised(network, trajectories, protocol):
-    """All trajectories as one tensor ``(tasks, samples, dim)`` of unit scale, and the scale."""
-    trajectories = [np.asarray(x) for x in trajectories]
-    shapes = sorted({x.shape for x in trajectories})
-    if len(shapes) != 1 or len(shapes[0]) != 2:
-        raise ValueError(f"trajectories: got shapes {shapes}, expected one shape (samples, dim)")
-    samples, dim = shapes[0]
-    if dim != network.inputs or dim != network.outputs:
+def _scale_readout(network, factor):
+    readout = {name: getattr(network, name) * factor for name in ("readout_kernel", "readout_bias")}
+    return replace(network, **readout)
+
+
+def _standardise(network, trajectories, window):
+    """Network and data, (tasks, samples, dim), as training sees them; location and scale."""
+    if not isinstance(network, Recurrent):
+        raise ValueError(f"network: got {network!r}, expected an Elman network, a GRU or an LSTM")
+    _closable(network)
+    if getattr(trajectories, "ndim", None) == 2:
         raise ValueError(
-            f"trajectories: got {dim} coordinates, expected the network's {network.inputs} "
-            f"inputs and {network.outputs} outputs"
+            f"trajectories: got one array of shape {trajectories.shape}, expected a list of "
+            "arrays; of one trajectory, [trajectory]"
         )
-    if samples < protocol.window + 2:
+    shape = ("samples", network.inputs)
+    arrays = [checks.reals("trajectories", x, shape) for x in trajectories]
+    lengths = sorted({len(x) for x in arrays})
+    if len(lengths) != 1 or lengths[0] < window + 2:
         raise ValueError(
-            f"trajectories: got {samples} samples, expected at least {protocol.window + 2} for "
-            f"windows of {protocol.window}"
+            f"trajectories: got lengths {lengths}, expected one for all, at least {window + 2} for "
+            f"windows of {window}"
         )
-    if not all(np.all(np.isfinite(x)) for x in trajectories):
-        raise ValueError("trajectories: got values that are not finite, expected finite numbers")
-    location, scale = standardisation(trajectories)
+    location, scale = standardisation(arrays)
     if not scale > 0:
         raise ValueError("trajectories: got one point only, expected data that moves")
-    data = (np.stack(trajectories) - location) / scale
-    return tf.constant(data, network.dtype), location, scale
+    if not network.standardised:
+        network = replace(network.in_units(-location / scale, 1 / scale), standardised=True)
+    data = (np.stack(arrays) - location) / scale
+    return network, tf.constant(data, network.dtype), location, scale

@@ -21,7 +21,7 @@ ONE, ZERO = tf.ones((1, 1), tf.float64), tf.zeros((1, 1), tf.float64)
 
 
 def unit(gain, bias=0.0):
-    """``h' = tanh(gain * h + bias)``, which hears nothing of its readout."""
+    """``h' = tanh(gain * h + bias)``, which its readout does not drive."""
     return Elman(ZERO, gain * ONE, bias * ONE[0], ONE, ZERO[0])
 
 
@@ -117,25 +117,41 @@ def test_residence_of_a_coin():
         ({"values": []}, "values: got"),
         ({"values": [np.nan]}, "values: got"),
         ({"settle": -1}, "settle: got -1"),
+        ({"settle": 3.0}, "settle: got 3.0"),
         ({"steps": 0}, "steps: got 0"),
         ({"state": [[0.1, 0.2]]}, "state: got"),
     ],
 )
-def test_follow_refuses(arguments, message):
+def test_a_sweep_refuses(arguments, message):
     good = {"values": [1.0], "state": [[0.1]], "settle": 0, "steps": 1}
     with pytest.raises(ValueError, match=message):
         sweep_parameter(unit, **(good | arguments))
 
 
-def test_the_others_refuse():
-    for outputs in (np.ones((2, 2)), np.ones((9, 3)), np.ones(9)):
-        with pytest.raises(ValueError, match="outputs: got"):
-            rotation(outputs, 0.1)
-    with pytest.raises(ValueError, match="dt: got"):
-        rotation(np.ones((9, 2)), 0)
-    with pytest.raises(ValueError, match="kick: got"):
-        run_with_kicks(unit(1), [[0.1]], kick=-1, every=1, times=1)
-    with pytest.raises(ValueError, match="times: got"):
-        run_with_kicks(unit(1), [[0.1]], kick=1, every=1, times=0)
-    with pytest.raises(ValueError, match="directions: got"):
-        residence_time([1, -1])
+NETWORK = LSTM.create(2, 4)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: rotation(np.ones((2, 2)), 0.1), "outputs: got"),
+        (lambda: rotation(np.ones((9, 3)), 0.1), "outputs: got"),
+        (lambda: rotation(np.ones(9), 0.1), "outputs: got"),
+        (lambda: rotation(np.ones((9, 2)), 0), "dt: got"),
+        (lambda: rotation(np.ones((9, 2)), np.nan), "dt: got"),
+        (lambda: rotation(np.ones((9, 2)), 0.1, least=-1), "least: got"),
+        (lambda: scale_recurrence(NETWORK, np.nan), "gain: got nan"),
+        (lambda: scale_recurrence(NETWORK, "1"), "gain: got '1'"),
+        (lambda: shift_forget_bias(NETWORK, None), "shift: got None"),
+        (lambda: shift_forget_bias(NETWORK, np.inf), "shift: got inf"),
+        (lambda: interpolate_weights(NETWORK, NETWORK, np.nan), "share: got nan"),
+        (lambda: run_with_kicks(unit(1), [[0.1]], kick=-1, every=1, times=1), "kick: got"),
+        (lambda: run_with_kicks(unit(1), [[0.1]], kick=np.nan, every=1, times=1), "kick: got"),
+        (lambda: run_with_kicks(unit(1), [[0.1]], kick=1, every=1, times=0), "times: got"),
+        (lambda: run_with_kicks(unit(1), [[0.1]], kick=1, every=1.5, times=1), "steps: got 1.5"),
+        (lambda: residence_time([1, -1]), "directions: got"),
+    ],
+)
+def test_the_others_refuse(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
