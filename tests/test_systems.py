@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mflib.dynamics.systems import _catalogue, names, reference_values, system
+from mflib.dynamics import equations
+from mflib.dynamics.systems import System, _catalogue, names, reference_values, system
 from mflib.dynamics.trajectories import ensemble, trajectory
 
 FLOWS, MAPS = names("flow"), names("map")
@@ -231,8 +232,93 @@ def test_other_errors():
 
 
 def test_every_entry_has_code_and_nothing_else():
-    import mflib.systems as module
-
     for name in _catalogue():
-        assert callable(getattr(module, name))
-        assert callable(getattr(module, f"{name}_jacobian_rows"))
+        assert callable(getattr(equations, name))
+        assert callable(getattr(equations, f"{name}_jacobian_rows"))
+
+
+# --- a system of one's own --------------------------------------------------------------------
+
+
+def own(name, jacobian=False):
+    """A system of the catalogue, as a user would write it."""
+    entry = system(name)
+    rows = getattr(equations, f"{name}_jacobian_rows") if jacobian else None
+    return System(
+        f"my {name}",
+        getattr(equations, name),
+        entry.initial,
+        dict(entry.parameters),
+        entry.kind,
+        rows,
+        dt=entry.dt,
+        transient=entry.transient,
+        frequency=entry.frequency,
+    )
+
+
+@pytest.mark.parametrize("name", names())
+def test_derivatives_are_found_where_none_are_given(name):
+    s, mine = system(name), own(name)
+    x = on_attractor(s)[::40]
+    tolerance = 1e-7 if name == "chua" else 1e-13  # |x| has no complex derivative
+    expected = s.jacobian(0.3, x)
+    scale = 1 + np.abs(expected).max()
+    np.testing.assert_allclose(mine.jacobian(0.3, x), expected, atol=tolerance * scale)
+    np.testing.assert_array_equal(mine.rhs(0.3, x), s.rhs(0.3, x))
+    assert (mine.dim, mine.forcing, mine.dt) == (s.dim, s.forcing, s.dt)
+
+
+def test_a_function_without_complex_numbers_is_differentiated_too():
+    def kicked(t, state, *, k):
+        (x,) = state
+        return (np.vectorize(lambda v: float(v) ** 2 * k)(x),)
+
+    mine = System("kicked", kicked, initial=[0.5], parameters={"k": 3.0}, kind="map")
+    np.testing.assert_allclose(mine.jacobian(0, [[0.5], [2.0]])[:, 0, 0], [3.0, 12.0], rtol=1e-8)
+
+
+def test_parameters_are_changed_and_derivatives_follow():
+    mine = own("lorenz").with_parameters(rho=14.0)
+    assert mine.parameters["rho"] == 14.0
+    expected = system("lorenz", rho=14.0)
+    x = np.random.default_rng(0).normal(size=(5, 3))
+    np.testing.assert_allclose(mine.jacobian(0, x), expected.jacobian(0, x), rtol=1e-13)
+    np.testing.assert_array_equal(mine.rhs(0, x), expected.rhs(0, x))
+    forced = system("duffing").with_parameters(omega=2.5)
+    assert (forced.forcing, forced.dt) == (system("duffing", omega=2.5).forcing, forced.dt)
+    assert forced.forcing / forced.dt == pytest.approx(round(forced.forcing / forced.dt), abs=1e-9)
+    with pytest.raises(ValueError, match="tau: not a parameter of my lorenz, expected sigma or"):
+        mine.with_parameters(tau=1.0)
+
+
+def test_families_of_ones_own_systems():
+    family = own("logistic").with_parameters(r=[2.0, 3.2])
+    expected = system("logistic", r=[2.0, 3.2])
+    start = np.full((2, 1), 0.3)
+    np.testing.assert_array_equal(
+        ensemble(family, start, 100).points, ensemble(expected, start, 100).points
+    )
+
+
+def flat(t, state, *, a=1.0):
+    return (a * state[0],)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"kind": "wave"}, "kind: got 'wave', expected 'flow' or 'map'"),
+        ({"initial": [1.0, 2.0]}, "initial: got 2 coordinates, expected as many as the equations"),
+        ({"initial": 1.0}, "initial: got 1.0, expected real numbers"),
+        ({"initial": [np.nan]}, "initial: got values that are not finite"),
+        ({"variables": ("x", "y")}, "initial: got 1 coordinates"),
+        ({"parameters": {"a": np.inf}}, "a: got inf, expected a finite number"),
+        ({"dt": 0}, "dt: got 0, expected more than 0"),
+        ({"transient": -1}, "transient: got -1, expected at least 0"),
+        ({"frequency": "omega"}, "omega: got None, expected one positive number"),
+    ],
+)
+def test_a_system_that_is_none_is_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        System(**{"name": "flat", "equations": flat, "initial": [1.0]} | arguments)

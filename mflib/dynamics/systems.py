@@ -1,79 +1,159 @@
-r"""Flows and maps whose behaviour is known, and trajectories of them.
+"""Flows and maps: the catalogue of those whose behaviour is known, and one's own.
 
-The equations are code; parameters, initial conditions, time steps, reference values and
-citations are in ``mflib/dynamics/systems.toml``. :func:`trajectory` is the reference, one orbit to nine
-digits or more a step; :func:`ensemble` is fast, many orbits at once, for questions about where
-orbits go and not about where exactly they are.
-
-Error of :func:`ensemble`: one step of the natural ``dt`` is wrong by less than a
-hundred-thousandth of the attractor's size, in most systems here by less than a millionth; where
-Chua's orbit crosses a kink of its equations, by less than a ten-thousandth. A limit cycle or
-fixed point keeps the error small; chaos multiplies it, like any other, by
-:math:`e^{\lambda_1 t}`.
+Equations are in :mod:`mflib.dynamics.equations`; parameters, initial conditions, time steps,
+reference values and citations in ``systems.toml`` beside this file.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import tomllib
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 
-from mflib.dynamics._checks import _components
+from mflib import checks
+from mflib.dynamics import equations
+
+IMAGINARY = 1e-30
+"""Step of complex-step derivatives: its square vanishes beside any number."""
 
 
 @dataclass(frozen=True, eq=False)
 class System:
     r"""A flow :math:`\dot x = f(t, x)` or a map :math:`x_{n+1} = f(x_n)`.
 
-    Made by :func:`system`. All methods take any number of points at once: the last axis of
-    ``x`` holds the coordinates, axes before it are kept.
+    One of one's own needs a name, its equations and an initial condition, and is then like those
+    of the catalogue, which :func:`system` makes. Methods take any number of points at once: the
+    last axis of ``x`` holds the coordinates, axes before it are kept.
 
     Attributes
     ----------
-    name, title : str
-        As in the data file; as printed.
-    kind : str
-        ``"flow"`` or ``"map"``.
-    variables : tuple of str
-        Names of the coordinates.
-    parameters : mapping of str to float or numpy.ndarray
+    equations : callable
+        ``equations(t, state, **parameters)`` returns a component for each coordinate; ``state`` has
+        the coordinates, numbers or arrays. Parameters are bound: ``system.equations(t, state)``.
     initial : numpy.ndarray, shape (dim,)
         An initial condition in the basin of the attractor meant.
+    parameters : mapping of str to float or numpy.ndarray
+        An array makes a family: its values go with the axis of the points just before the
+        coordinates, one system a point.
+    kind : {"flow", "map"}
+    jacobian_rows : callable
+        Of the same arguments: for each component its derivatives with respect to the coordinates.
+        If it is not given, derivatives are taken by complex steps, exact to rounding; or, where
+        equations are not analytic (``abs``) or take no complex numbers, by central differences, to
+        about ten digits.
     dt : float
-        Natural time step, in units of time; 1 for a map.
+        Natural time step, in units of time, good for the Runge–Kutta method; 1 for a map.
     transient : float
         Time after which the attractor is reached from ``initial``.
-    forcing : float or None
-        Period of a forcing in time, if there is one.
-    citation, doi : str
+    frequency : str or None
+        The parameter that is the angular frequency of a forcing in time, if there is one.
+    variables : tuple of str
+        Names of the coordinates.
+    title, citation, doi : str
+        As printed; where it comes from.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not of its kind, or the equations have another number of components.
+
+    Examples
+    --------
+    >>> def brusselator(t, state, *, a, b):
+    ...     x, y = state
+    ...     return a + x * x * y - (b + 1) * x, b * x - x * x * y
+    >>> flow = System("brusselator", brusselator, initial=[1, 1], parameters={"a": 1, "b": 3})
+    >>> flow.rhs(0, [1.0, 3.0]), flow.jacobian(0, [1.0, 3.0])
+    (array([0., 0.]), array([[ 2.,  1.],
+           [-3., -1.]]))
     """
 
     name: str
-    title: str
-    kind: str
-    variables: tuple[str, ...]
-    parameters: Mapping[str, float | np.ndarray]
-    initial: np.ndarray
-    dt: float
-    transient: float
-    forcing: float | None
-    citation: str
-    doi: str
     equations: Callable = field(repr=False)
-    jacobian_rows: Callable = field(repr=False)
+    initial: Any
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    kind: str = "flow"
+    jacobian_rows: Any = field(default=None, repr=False)
+    dt: float = 0.01
+    transient: float = 100.0
+    frequency: str | None = None
+    variables: tuple[str, ...] = ()
+    title: str = ""
+    citation: str = ""
+    doi: str = ""
+
+    def __post_init__(self):
+        if self.kind not in ("flow", "map"):
+            raise ValueError(f"kind: got {self.kind!r}, expected 'flow' or 'map'")
+        initial = checks.reals("initial", self.initial, ("dim",))
+        initial.flags.writeable = False
+        dim = len(initial)
+        usual = "xyz"[:dim] if dim <= 3 else [f"x{k + 1}" for k in range(dim)]
+        parameters = {key: _parameter(key, value) for key, value in self.parameters.items()}
+        bound = functools.partial(self.equations, **parameters)
+        found = len(bound(0.0, initial.tolist()))
+        if found != dim or len(self.variables) not in (0, dim):
+            raise ValueError(
+                f"initial: got {dim} coordinates, expected as many as the equations of {self.name} "
+                f"have components, {found}, and as there are names of variables"
+            )
+        rows = self.jacobian_rows or _derived(self.equations, initial, parameters)
+        changed = {
+            "initial": initial,
+            "parameters": MappingProxyType(parameters),
+            "equations": bound,
+            "jacobian_rows": functools.partial(rows, **parameters),
+            "dt": 1.0 if self.kind == "map" else checks.real("dt", self.dt, above=0),
+            "transient": checks.real("transient", self.transient, least=0),
+            "variables": tuple(self.variables or usual),
+            "title": self.title or self.name,
+        }
+        for name, value in changed.items():
+            object.__setattr__(self, name, value)
+        if self.frequency is not None:
+            omega = parameters.get(self.frequency)
+            if omega is None or np.ndim(omega) or omega <= 0:
+                raise ValueError(f"{self.frequency}: got {omega}, expected one positive number")
 
     @property
     def dim(self) -> int:
         """Number of coordinates."""
         return len(self.variables)
 
-    def rhs(self, t: float, x) -> np.ndarray:
+    @property
+    def forcing(self) -> float | None:
+        """Period of the forcing in time, if there is one."""
+        return None if self.frequency is None else 2 * np.pi / self.parameters[self.frequency]
+
+    def with_parameters(self, **parameters: Any) -> Self:
+        """The same system with other parameters; the step of a forced flow follows its period.
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter, or it is not finite.
+        """
+        for key in parameters:
+            if key not in self.parameters:
+                expected = " or ".join(self.parameters) or "none"
+                raise ValueError(f"{key}: not a parameter of {self.name}, expected {expected}")
+        changed = dataclasses.replace(self, parameters={**self.parameters, **parameters})
+        if self.forcing is not None:
+            steps = round(self.forcing / self.dt)
+            changed = dataclasses.replace(changed, dt=changed.forcing / steps)
+        return changed
+
+    def rhs(self, t: float, x: npt.ArrayLike) -> np.ndarray:
         """The right-hand side ``f``: velocities of a flow, next points of a map.
 
         Parameters
@@ -92,10 +172,10 @@ class System:
         array([[ 0.        , 26.        , -1.66666667],
                [ 0.        ,  0.        ,  0.        ]])
         """
-        values = self.equations(t, _components(self, x))
+        values = self.equations(t, self._components(x))
         return np.stack(np.broadcast_arrays(*values), axis=-1)
 
-    def jacobian(self, t: float, x) -> np.ndarray:
+    def jacobian(self, t: float, x: npt.ArrayLike) -> np.ndarray:
         """The matrix of partial derivatives of ``f``, row by equation, column by coordinate.
 
         Parameters
@@ -113,197 +193,69 @@ class System:
         array([[-1.4,  1. ],
                [ 0.3,  0. ]])
         """
-        rows = self.jacobian_rows(t, _components(self, x))
+        rows = self.jacobian_rows(t, self._components(x))
         entries = np.broadcast_arrays(
-            *(entry for row in rows for entry in row), *_components(self, x)
+            *(entry for row in rows for entry in row), *self._components(x)
         )
-        entries = np.stack(entries[: self.dim**2], axis=-1)
-        return entries.reshape(*entries.shape[:-1], self.dim, self.dim).astype(float)
+        flat = np.stack(entries[: self.dim**2], axis=-1)
+        return flat.reshape(*flat.shape[:-1], self.dim, self.dim).astype(float)
+
+    def _components(self, x: npt.ArrayLike) -> list[np.ndarray]:
+        x = np.asarray(x, dtype=float)
+        if x.ndim < 1 or x.shape[-1] != self.dim:
+            raise ValueError(
+                f"x: got shape {x.shape}, expected (..., {self.dim}), the coordinates "
+                f"{', '.join(self.variables)} of {self.name} last"
+            )
+        return [x[..., i] for i in range(self.dim)]
 
 
-# Each takes the time and the coordinates, numbers or arrays, and the parameters by name.
-def lorenz(t, state, *, sigma, rho, beta):
-    x, y, z = state
-    return sigma * (y - x), x * (rho - z) - y, x * y - beta * z
+def _parameter(key: str, value: Any) -> float | np.ndarray:
+    """A finite number, or several in a row."""
+    try:
+        values = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        values = np.array(np.nan)
+    if values.ndim > 1 or values.size == 0 or not np.all(np.isfinite(values)):
+        raise ValueError(f"{key}: got {value!r}, expected a finite number or a list of them")
+    return values.copy() if values.ndim else float(values)
 
 
-def lorenz_jacobian_rows(t, state, *, sigma, rho, beta):
-    x, y, z = state
-    return (-sigma, sigma, 0), (rho - z, -1, -x), (y, x, -beta)
+def _derived(function: Callable, initial: np.ndarray, parameters: Mapping) -> Callable:
+    """Derivatives by complex steps, if they agree with central differences near ``initial``."""
+    spread = np.random.default_rng(0).normal(size=(len(initial), 8))
+    near = list(initial[:, None] + 0.1 * (1 + np.abs(initial[:, None])) * spread)
+    single = {k: v if np.ndim(v) == 0 else v[0] for k, v in parameters.items()}
+    rough = _differences(0.3, near, function=function, **single)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", np.exceptions.ComplexWarning)
+            fine = _complex_steps(0.3, near, function=function, **single)
+        pairs = zip(np.ravel(rough), np.ravel(fine), strict=True)
+        exact = all(abs(a - b) <= 1e-5 * (1 + abs(a)) for a, b in pairs)
+    except TypeError:  # a function that takes no complex numbers
+        exact = False
+    return functools.partial(_complex_steps if exact else _differences, function=function)
 
 
-def rossler(t, state, *, a, b, c):
-    x, y, z = state
-    return -y - z, x + a * y, b + z * (x - c)
+def _complex_steps(t: float, state: Sequence, *, function: Callable, **parameters: Any) -> list:
+    def column(j):
+        moved = [x + IMAGINARY * 1j if k == j else x for k, x in enumerate(state)]
+        return [np.imag(value) / IMAGINARY for value in function(t, moved, **parameters)]
+
+    return list(zip(*(column(j) for j in range(len(state))), strict=True))
 
 
-def rossler_jacobian_rows(t, state, *, a, b, c):
-    x, _, z = state
-    return (0, -1, -1), (1, a, 0), (z, 0, x - c)
+def _differences(t: float, state: Sequence, *, function: Callable, **parameters: Any) -> list:
+    def column(j):
+        step = np.cbrt(np.finfo(float).eps) * (1 + np.abs(state[j]))
+        ahead, behind = (
+            function(t, [x + h if k == j else x for k, x in enumerate(state)], **parameters)
+            for h in (step, -step)
+        )
+        return [(a - b) / (2 * step) for a, b in zip(ahead, behind, strict=True)]
 
-
-def halvorsen(t, state, *, a):
-    x, y, z = state
-    return (
-        -a * x - 4 * y - 4 * z - y * y,
-        -a * y - 4 * z - 4 * x - z * z,
-        -a * z - 4 * x - 4 * y - x * x,
-    )
-
-
-def halvorsen_jacobian_rows(t, state, *, a):
-    x, y, z = state
-    return (-a, -4 - 2 * y, -4), (-4, -a, -4 - 2 * z), (-4 - 2 * x, -4, -a)
-
-
-def chua(t, state, *, alpha, beta, m0, m1):
-    x, y, z = state
-    diode = m1 * x + (m0 - m1) / 2 * (abs(x + 1) - abs(x - 1))
-    return alpha * (y - x - diode), x - y + z, -beta * y
-
-
-def chua_jacobian_rows(t, state, *, alpha, beta, m0, m1):
-    x, _, _ = state
-    slope = m1 + (m0 - m1) * (abs(x) < 1)
-    return (-alpha * (1 + slope), alpha, 0), (1, -1, 1), (0, -beta, 0)
-
-
-def thomas(t, state, *, b):
-    x, y, z = state
-    return np.sin(y) - b * x, np.sin(z) - b * y, np.sin(x) - b * z
-
-
-def thomas_jacobian_rows(t, state, *, b):
-    x, y, z = state
-    return (-b, np.cos(y), 0), (0, -b, np.cos(z)), (np.cos(x), 0, -b)
-
-
-def sprott_b(t, state):
-    x, y, z = state
-    return y * z, x - y, 1 - x * y
-
-
-def sprott_b_jacobian_rows(t, state):
-    x, y, z = state
-    return (0, z, y), (1, -1, 0), (-y, -x, 0)
-
-
-def chen(t, state, *, a, b, c):
-    x, y, z = state
-    return a * (y - x), (c - a) * x - x * z + c * y, x * y - b * z
-
-
-def chen_jacobian_rows(t, state, *, a, b, c):
-    x, y, z = state
-    return (-a, a, 0), (c - a - z, c, -x), (y, x, -b)
-
-
-def aizawa(t, state, *, a, b, c, d, e, f):
-    x, y, z = state
-    return (
-        (z - b) * x - d * y,
-        d * x + (z - b) * y,
-        c + a * z - z * z * z / 3 - (x * x + y * y) * (1 + e * z) + f * z * x * x * x,
-    )
-
-
-def aizawa_jacobian_rows(t, state, *, a, b, c, d, e, f):
-    x, y, z = state
-    return (
-        (z - b, -d, x),
-        (d, z - b, y),
-        (
-            -2 * x * (1 + e * z) + 3 * f * z * x * x,
-            -2 * y * (1 + e * z),
-            a - z * z - e * (x * x + y * y) + f * x * x * x,
-        ),
-    )
-
-
-def lorenz84(t, state, *, a, b, F, G):
-    x, y, z = state
-    return -y * y - z * z - a * (x - F), x * y - b * x * z - y + G, b * x * y + x * z - z
-
-
-def lorenz84_jacobian_rows(t, state, *, a, b, F, G):
-    x, y, z = state
-    return (-a, -2 * y, -2 * z), (y - b * z, x - 1, -b * x), (b * y + z, b * x, x - 1)
-
-
-def van_der_pol(t, state, *, mu):
-    x, v = state
-    return v, mu * (1 - x * x) * v - x
-
-
-def van_der_pol_jacobian_rows(t, state, *, mu):
-    x, v = state
-    return (0, 1), (-2 * mu * x * v - 1, mu * (1 - x * x))
-
-
-def _planar(growth, slope):
-    """Equations with r' = r growth(r^2) and angle' = omega; ``slope`` is growth's derivative."""
-
-    def equations(t, state, *, omega, **parameters):
-        x, y = state
-        g = growth(x * x + y * y, **parameters)
-        return g * x - omega * y, g * y + omega * x
-
-    def jacobian_rows(t, state, *, omega, **parameters):
-        x, y = state
-        s = x * x + y * y
-        g, dg = growth(s, **parameters), 2 * slope(s, **parameters)
-        return (g + dg * x * x, dg * x * y - omega), (dg * x * y + omega, g + dg * y * y)
-
-    return equations, jacobian_rows
-
-
-hopf, hopf_jacobian_rows = _planar(lambda s, mu: mu - s, lambda s, mu: -1)
-subcritical_hopf, subcritical_hopf_jacobian_rows = _planar(
-    lambda s, mu: mu + s - s * s, lambda s, mu: 1 - 2 * s
-)
-nested_cycles, nested_cycles_jacobian_rows = _planar(
-    lambda s, epsilon: epsilon * (1 - s) * (4 - s) * (9 - s),
-    lambda s, epsilon: epsilon * (-49 + 28 * s - 3 * s * s),
-)
-
-
-def double_well(t, state, *, delta, alpha, beta):
-    x, v = state
-    return v, -delta * v - alpha * x - beta * x * x * x
-
-
-def double_well_jacobian_rows(t, state, *, delta, alpha, beta):
-    x, _ = state
-    return (0, 1), (-alpha - 3 * beta * x * x, -delta)
-
-
-def duffing(t, state, *, gamma, omega, **parameters):
-    v, force = double_well(t, state, **parameters)
-    return v, force + gamma * np.cos(omega * t)
-
-
-def duffing_jacobian_rows(t, state, *, gamma, omega, **parameters):
-    return double_well_jacobian_rows(t, state, **parameters)
-
-
-def logistic(n, state, *, r):
-    (x,) = state
-    return (r * x * (1 - x),)
-
-
-def logistic_jacobian_rows(n, state, *, r):
-    (x,) = state
-    return ((r * (1 - 2 * x),),)
-
-
-def henon(n, state, *, a, b):
-    x, y = state
-    return 1 - a * x * x + y, b * x
-
-
-def henon_jacobian_rows(n, state, *, a, b):
-    x, _ = state
-    return (-2 * a * x, 1), (b, 0)
+    return list(zip(*(column(j) for j in range(len(state))), strict=True))
 
 
 @functools.cache
@@ -313,7 +265,7 @@ def _catalogue() -> dict:
 
 
 def names(kind: str | None = None) -> list[str]:
-    """Names of all systems, of flows (``"flow"``) or of maps (``"map"``).
+    """Names of all systems of the catalogue, of flows (``"flow"``) or of maps (``"map"``).
 
     Examples
     --------
@@ -325,20 +277,16 @@ def names(kind: str | None = None) -> list[str]:
     return [name for name, entry in _catalogue().items() if kind in (None, entry["kind"])]
 
 
-def system(name: str, **parameters) -> System:
-    """A system by its name, with its usual parameters or others.
+def system(name: str, **parameters: Any) -> System:
+    """A system of the catalogue by its name, with its usual parameters or others.
 
     Parameters
     ----------
     name : str
         One of :func:`names`.
     **parameters : float or array_like
-        Parameters that are to differ from the usual ones. An array makes a family: its values
-        go with the axis of the points just before the coordinates, one system a point.
-
-    Returns
-    -------
-    System
+        Parameters that are to differ from the usual ones; arrays make families, see
+        :class:`System`.
 
     Raises
     ------
@@ -351,46 +299,28 @@ def system(name: str, **parameters) -> System:
     >>> lorenz.dim, lorenz.parameters["rho"]
     (3, 24.4)
     """
+    known = _known(name)
+    return known.with_parameters(**parameters) if parameters else known
+
+
+def _known(name: str) -> System:
     entry = _entry(name)
-    usual = entry["parameters"]
-    for key, value in parameters.items():
-        if key not in usual:
-            expected = " or ".join(usual) or "none"
-            raise ValueError(f"{key}: not a parameter of {name}, expected {expected}")
-        try:
-            values = np.asarray(value, dtype=float)
-        except (TypeError, ValueError):
-            values = np.array(np.nan)
-        if values.ndim > 1 or values.size == 0 or not np.all(np.isfinite(values)):
-            raise ValueError(f"{key}: got {value!r}, expected a finite number or a list of them")
-    merged = {
-        key: np.array(value, dtype=float) if np.ndim(value) else float(value)
-        for key, value in (usual | parameters).items()
-    }
-    dt, forcing = entry["dt"], None
-    if "forcing" in entry:
-        omega = merged[entry["forcing"]]
-        if np.ndim(omega) or omega <= 0:
-            raise ValueError(f"{entry['forcing']}: got {omega}, expected one positive number")
-        forcing = 2 * np.pi / omega
-        dt = forcing / entry["dt"]
-    initial = np.array(entry["initial"], dtype=float)
-    initial.flags.writeable = False
-    code = globals()
+    frequency = entry.get("forcing")
+    period = 2 * np.pi / entry["parameters"][frequency] if frequency else None
     return System(
-        name=name,
-        title=entry["title"],
-        kind=entry["kind"],
-        variables=tuple(entry["variables"]),
-        parameters=MappingProxyType(merged),
-        initial=initial,
-        dt=dt,
+        name,
+        getattr(equations, name),
+        entry["initial"],
+        entry["parameters"],
+        entry["kind"],
+        getattr(equations, f"{name}_jacobian_rows"),
+        dt=period / entry["dt"] if period else entry["dt"],
         transient=entry["transient"],
-        forcing=forcing,
+        frequency=frequency,
+        variables=tuple(entry["variables"]),
+        title=entry["title"],
         citation=entry["citation"],
         doi=entry.get("doi", ""),
-        equations=functools.partial(code[name], **merged),
-        jacobian_rows=functools.partial(code[f"{name}_jacobian_rows"], **merged),
     )
 
 
@@ -399,11 +329,11 @@ def reference_values(name: str) -> list[dict]:
 
     Each has ``parameters`` (only those that differ from the usual ones), ``initial`` and
     ``source``, and what is known of ``exponents``, ``dimension``, ``period``, ``floquet``,
-    ``amplitude``, ``mean`` and ``std``; the header of ``mflib/dynamics/systems.toml`` says what they are.
+    ``amplitude``, ``mean`` and ``std``; the header of ``systems.toml`` says what they are.
 
     Examples
     --------
-    >>> references("lorenz")[0]["exponents"]
+    >>> reference_values("lorenz")[0]["exponents"]
     [0.9056, 0.0, -14.572]
     """
     entry = _entry(name)
