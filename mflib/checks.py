@@ -21,19 +21,31 @@ def count(name: str, value: int, least: int = 1, most: float = np.inf) -> int:
 
 
 def reals(
-    name: str, value: npt.ArrayLike, shape: tuple[int | str, ...], finite: bool = True
+    name: str,
+    value: npt.ArrayLike,
+    shape: tuple[int | str, ...],
+    finite: bool = True,
+    least: int = 1,
 ) -> np.ndarray:
-    """Real numbers as an array of doubles; an axis with a name may be of any length but none."""
-    array = np.asarray(value)
+    """Real numbers as an array of doubles; an axis with a name may be of any length but none.
+
+    The first axis has at least the length ``least``.
+    """
+    try:
+        array = np.asarray(value)
+    except ValueError:  # rows of unequal lengths
+        array = np.array(None)
     fits = array.ndim == len(shape) and array.size > 0
     fits = fits and all(isinstance(n, str) or n == m for n, m in zip(shape, array.shape))  # noqa: B905
+    fits = fits and (array.ndim == 0 or len(array) >= least)
     if array.dtype.kind not in "fiu" or not fits or np.ma.is_masked(value):
         expected = ", ".join(map(str, shape)) + "," * (len(shape) == 1)
         got = f"{value!r}" if array.ndim == 0 else f"shape {array.shape} of {array.dtype}"
         got += ", masked" * bool(np.ma.is_masked(value))
+        more = f", {least} or more {shape[0]}" * (least > 1)
         raise ValueError(
             f"{name}: got {got}, expected "
-            + (f"real numbers, ({expected})" if shape else "a real number")
+            + (f"real numbers, ({expected}){more}" if shape else "a real number")
         )
     if finite and not np.all(np.isfinite(array)):
         got = "values that are not finite" if array.ndim else f"{array}"

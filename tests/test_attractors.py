@@ -1,77 +1,30 @@
-"""Kinds of behaviour, identity and basins, where the answer is known."""
+"""Kinds of behaviour, identity and what runs end on, where the answer is known."""
 
 import dataclasses
-import time
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mflib.dynamics.attractors import classify, find_attractors, identify
-from mflib.dynamics.basins import assign_basins, basin_fractions, basins
-from mflib.dynamics.fixed_points import fixed_points
+from mflib.dynamics.attractors import (
+    DIVERGED,
+    NOT_CONVERGED,
+    classify,
+    find_attractors,
+    identify,
+)
 from mflib.dynamics.systems import reference_values, system
 from mflib.dynamics.trajectories import ensemble, trajectory
-from mflib.multifunctionality.circuits import fisher_discriminant
 from mflib.multifunctionality.tasks import seeing_double
 
 TURN = np.linspace(0, 2 * np.pi, 400)
 CIRCLE = np.stack([np.cos(TURN), np.sin(TURN)], axis=-1)
 NESTED = {"inner": CIRCLE, "outer": 3 * CIRCLE}
-WELLS = {"left": [[-(10**0.5), 0.0]], "right": [[10**0.5, 0.0]]}
 
 
 def on_attractor(s, dt, steps=6000):
     return trajectory(s, steps, dt, transient=s.transient, rtol=1e-8)
-
-
-# --- fixed points --------------------------------------------------------------------------
-
-
-def test_fixed_points_of_lorenz():
-    below, origin, above = fixed_points(
-        system("lorenz"), np.random.default_rng(0).uniform(-20, 40, (60, 3))
-    )
-    np.testing.assert_allclose(above.point, [8.48528, 8.48528, 27], atol=1e-5)
-    np.testing.assert_allclose(below.point, [-8.48528, -8.48528, 27], atol=1e-5)
-    np.testing.assert_allclose(origin.eigenvalues.real, [11.8277, -2.6667, -22.8277], atol=1e-4)
-    np.testing.assert_allclose(above.eigenvalues.real, [0.09396, 0.09396, -13.8546], atol=1e-4)
-    assert abs(above.eigenvalues[0].imag) == pytest.approx(10.1945, abs=1e-4)
-    assert (origin.kind, above.kind) == ("saddle node", "saddle focus")
-    assert not above.stable
-
-
-def test_hopf_bifurcation_of_lorenz():
-    """C+ loses its stability at rho = 24.73684..."""
-    for rho, stable in [(24.73, True), (24.74, False)]:
-        found = fixed_points(system("lorenz", rho=rho), [[8, 8, rho - 1]])
-        assert [point.stable for point in found] == [stable]
-
-
-@pytest.mark.parametrize(
-    ("name", "parameters", "guess", "kind"),
-    [
-        ("hopf", {"mu": 1.0}, [0.1, 0.1], "unstable focus"),
-        ("hopf", {"mu": -1.0}, [0.1, 0.1], "stable focus"),
-        ("hopf", {"mu": 0.0}, [0.0, 0.0], "not hyperbolic"),
-        ("double_well", {}, [3.0, 0.0], "stable focus"),
-        ("double_well", {}, [0.1, 0.0], "saddle node"),
-        ("van_der_pol", {"mu": 3.0}, [0.1, 0.0], "unstable node"),
-        ("logistic", {"r": 2.8}, [0.6], "stable node"),
-        ("logistic", {"r": 3.2}, [0.6], "unstable node"),
-        ("henon", {}, [0.6, 0.2], "saddle node"),
-    ],
-)
-def test_kinds_of_fixed_points(name, parameters, guess, kind):
-    (found,) = fixed_points(system(name, **parameters), [guess])
-    assert found.kind == kind
-    s = system(name, **parameters)
-    still = found.point if s.kind == "map" else 0
-    np.testing.assert_allclose(s.rhs(0, found.point), still, atol=1e-9)
-
-
-# --- kinds of behaviour --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("mu", [0.1, 1.0, 10.0])
@@ -164,9 +117,6 @@ def test_units_do_not_matter(period, offset, factor):
     assert found.period == pytest.approx(period, rel=1e-4)
 
 
-# --- identity ------------------------------------------------------------------------------
-
-
 def test_identity_of_chaotic_attractors():
     kinds = {name: system(name) for name in ("lorenz", "halvorsen", "rossler", "chen")}
     templates = {name: on_attractor(s, 8 * s.dt, 1500) for name, s in kinds.items()}
@@ -193,153 +143,6 @@ def test_a_run_that_diverged_is_nowhere():
     assert identify(run, NESTED) == (None, {"inner": np.inf, "outer": np.inf})
 
 
-# --- basins --------------------------------------------------------------------------------
-
-
-def test_nested_cycles_part_at_two_exactly():
-    grid = np.linspace(-2.8, 2.8, 60)
-    found = basins(system("nested_cycles"), NESTED, grid, grid, time=20)
-    np.testing.assert_array_equal(found.labels, np.hypot(*np.meshgrid(grid, grid)) > 2)
-    assert sum(share.rate for share in found.fractions.values()) == 1
-
-
-@settings(max_examples=10, deadline=None)
-@given(st.floats(1e-4, 0.5), st.floats(0, 6.28))
-def test_either_side_of_the_boundary(distance, angle):
-    direction = np.array([np.cos(angle), np.sin(angle)])
-    start = [(2 - distance) * direction, (2 + distance) * direction]
-    ends = assign_basins(system("nested_cycles"), NESTED, start, time=25, dt=0.02)
-    assert ends.tolist() == [0, 1]
-
-
-def test_subcritical_hopf():
-    """Stable rest and stable cycle, parted at r-^2 = (1 - sqrt(1 + 4 mu)) / 2."""
-    s = system("subcritical_hopf", mu=-0.1)
-    outer, inner = np.sqrt((1 + np.array([1, -1]) * np.sqrt(0.6)) / 2)
-    attractors = {"rest": [[0.0, 0.0]], "cycle": outer * CIRCLE}
-    start = np.stack([inner * np.array([0.5, 0.98, 1.02, 1.5]), np.zeros(4)], axis=-1)
-    assert assign_basins(s, attractors, start, time=150).tolist() == [0, 0, 1, 1]
-
-
-def test_basins_of_200_by_200_in_seconds():
-    begin = time.perf_counter()
-    x, v = np.linspace(-4, 4, 200), np.linspace(-2.5, 2.5, 200)
-    found = basins(system("double_well"), WELLS, x, v, time=50)
-    assert time.perf_counter() - begin < 15  # some 1.2 s on an idle core
-    np.testing.assert_array_equal(found.labels, 1 - found.labels[::-1, ::-1])
-    assert found.fractions["left"].rate == 0.5
-
-
-def test_forced_duffing_once_a_period():
-    s = system("duffing", delta=0.15, gamma=0.2)
-    points = {"left": [[-0.7791, 0.0274]], "right": [[1.2101, 0.0553]]}
-    dt = s.forcing / 50
-    found = basin_fractions(s, points, [-2, -2], [2, 2], count=1000, time=600, dt=dt)
-    assert found["left"].rate == pytest.approx(0.5, abs=0.06)
-    assert found["right"].rate == pytest.approx(0.5, abs=0.06)
-    # chaos is left at last by all, by some very late
-    assert found["left"].rate + found["right"].rate > 0.99
-    early = basin_fractions(s, points, [-2, -2], [2, 2], count=1000, time=150, dt=dt)
-    assert early["none of them"].rate > 0.1
-
-
-def test_henon_escapes():
-    s = system("henon")
-    found = basins(
-        s,
-        {"strange": trajectory(s, 5000, transient=1000)},
-        *np.linspace([-2, -2], [2, 2], 100).T,
-        time=500,
-    )
-    assert found.fractions["strange"].rate == pytest.approx(0.426, abs=0.002)
-    assert found.fractions["diverged"].rate == pytest.approx(0.574, abs=0.002)
-    assert found.labels[-1, -1] == -2
-
-
-def test_chaos_and_rest_coexist_in_lorenz():
-    """At rho = 24.4 (1, 1, 1) leads to chaos and a start near C+ to rest."""
-    s = system("lorenz", rho=24.4)
-    (rest,) = fixed_points(s, [[7.9, 7.9, 23.4]])
-    attractors = {"rest": [rest.point], "chaos": trajectory(s, 20_000, 0.02, transient=50)}
-    ends = assign_basins(s, attractors, [[1, 1, 1], [7.9, 7.9, 23.4]], time=300)
-    assert ends.tolist() == [1, 0]
-
-
-def test_orbits_on_no_known_attractor():
-    ends = assign_basins(system("double_well"), {"left": WELLS["left"]}, [[1, 0], [-1, 0]], time=50)
-    assert ends.tolist() == [-1, 0]
-    shares = basin_fractions(
-        system("double_well"), {"left": WELLS["left"]}, [-4, -2], [4, 2], count=50, time=50
-    )
-    assert set(shares) == {"left", "none of them"}
-
-
-def test_a_plane_in_space():
-    s = system("lorenz", rho=14.0)
-    plus, minus = (p.point for p in fixed_points(s, [[6, 6, 13], [-6, -6, 13]])[::-1])
-    grid = np.linspace(-10, 10, 8)
-    found = basins(
-        s, {"+": [plus], "-": [minus]}, grid, grid, plane=[0, 0, 13.0], axes=(0, 1), time=30
-    )
-    # (x, y, z) -> (-x, -y, z) exchanges the two
-    np.testing.assert_array_equal(found.labels, 1 - found.labels[::-1, ::-1])
-
-
-def test_single_numbers_are_separated_by_their_sign():
-    assert fisher_discriminant([[1.0], [2.0]], [[3.0], [5.0]]).tolist() == [-1.0]
-
-
-# --- refusals ------------------------------------------------------------------------------
-
-WELL = system("double_well")
-AT = {"time": 5}
-
-
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda: fixed_points(WELL, [[1, 2, 3]]), r"guesses: got shape \(1, 3\)"),
-        (lambda: fixed_points(WELL, [[1, np.nan]]), "guesses: got values that are not finite"),
-        (lambda: fixed_points(system("duffing"), [[1, 0]]), "got duffing, which is forced"),
-        (lambda: classify(CIRCLE[:99], 1), r"points: got shape \(99, 2\)"),
-        (lambda: classify(CIRCLE[:, 0], 1), r"points: got shape \(400,\)"),
-        (lambda: classify(CIRCLE, 0), "dt: got 0"),
-        (lambda: classify(CIRCLE, 1, scale=0), "scale: got 0"),
-        (lambda: identify(CIRCLE, {}), "templates: got none"),
-        (lambda: identify(CIRCLE, {"a": np.ones((3, 3))}), r"points: got shape \(400, 2\)"),
-        (lambda: identify(CIRCLE, {"a": CIRCLE[:2]}, dt=0.1), r"templates\['a'\]: got shape"),
-        (lambda: identify(CIRCLE, NESTED, dt=-1), "dt: got -1"),
-        (lambda: assign_basins(WELL, {}, [[0, 1]], **AT), "attractors: got none"),
-        (lambda: assign_basins(WELL, {"a": [[1]]}, [[0, 1]], **AT), r"attractors\['a'\]: got"),
-        (lambda: assign_basins(WELL, WELLS, [[0, np.nan]], **AT), "initial: got values that are"),
-        (lambda: assign_basins(WELL, WELLS, [[0, 1]], time=0), "time: got 0"),
-        (lambda: assign_basins(WELL, WELLS, [[0, 1]], tolerance=0, **AT), "tolerance: got 0"),
-        (lambda: assign_basins(WELL, WELLS, [[0, 1]], samples=0, **AT), "samples: got 0"),
-        (
-            lambda: assign_basins(system("duffing"), WELLS, [[0, 1]], dt=0.4, time=9),
-            r"dt: got 0\.4, expected a whole part of 6\.28",
-        ),
-        (lambda: basins(WELL, WELLS, [[0]], [0], **AT), r"x: got shape \(1, 1\)"),
-        (lambda: basins(WELL, WELLS, [0], [np.inf], **AT), r"y: got shape \(1,\)"),
-        (lambda: basins(WELL, WELLS, [0], [0], plane=[1], **AT), "plane: got"),
-        (lambda: basins(WELL, WELLS, [0], [0], axes=(0, 2), **AT), r"axes: got \(0, 2\)"),
-        (lambda: basins(WELL, WELLS, [0], [0], axes=(1, 1), **AT), r"axes: got \(1, 1\)"),
-        (lambda: basin_fractions(WELL, WELLS, [0], [1, 1], **AT), "low: got"),
-        (lambda: basin_fractions(WELL, WELLS, [2, 2], [1, 1], **AT), "low: got .* not above high"),
-        (lambda: basin_fractions(WELL, WELLS, [0, 0], [1, 1], count=0, **AT), "count: got 0"),
-        (lambda: fisher_discriminant(CIRCLE, CIRCLE), "first, second: got sets with the same"),
-        (lambda: fisher_discriminant(CIRCLE, np.ones((5, 3))), r"second: got shape \(5, 3\)"),
-        (lambda: fisher_discriminant(CIRCLE, np.inf * CIRCLE), "second: got values that are"),
-    ],
-)
-def test_refusals(call, message):
-    with np.errstate(invalid="ignore"), pytest.raises(ValueError, match=message):
-        call()
-
-
-# --- census --------------------------------------------------------------------------------
-
-
 def settled(name, initial, steps=800, dt=0.05, **options):
     run = ensemble(system(name), initial, 4000, dt, keep=steps)
     return find_attractors(run.points, dt, **options)
@@ -353,7 +156,7 @@ def test_a_census_counts_the_nested_cycles_and_gives_each_start_its_basin():
     radius = [one.radius for one in found.attractors]
     np.testing.assert_allclose(sorted(radius), [1, 3], rtol=1e-4)
     share = found.attractors[0].share
-    assert share.low < share.rate < share.high
+    assert share.low < share.value < share.high
 
 
 def test_a_census_of_the_two_wells_finds_two_rests_with_equal_basins():
@@ -389,13 +192,154 @@ def test_a_run_that_diverged_is_a_verdict_and_adds_to_the_entropy():
     [
         ({"points": np.zeros((2, 50, 2))}, "points: got shape"),
         ({"points": np.zeros((200, 2))}, "points: got shape"),
-        ({"dt": 0.0}, "dt: got 0.0"),
+        ({"dt": 0.0}, "dt: got 0,"),
         ({"scale": np.nan}, "scale: got nan"),
-        ({"rate": -1.0}, "rate: got -1.0"),
-        ({"tolerance": 0.0}, "tolerance: got 0.0"),
+        ({"rate": -1.0}, "rate: got -1,"),
+        ({"tolerance": 0.0}, "tolerance: got 0,"),
     ],
 )
 def test_a_census_refuses_what_does_not_fit(change, message):
     arguments = {"points": np.zeros((2, 200, 2)), "dt": 0.1, "scale": 1.0} | change
     with pytest.raises(ValueError, match=message):
         find_attractors(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: classify(CIRCLE[:99], 1), r"points: got shape \(99, 2\)"),
+        (lambda: classify(CIRCLE[:, 0], 1), r"points: got shape \(400,\)"),
+        (lambda: classify(CIRCLE, 0), "dt: got 0"),
+        (lambda: classify(CIRCLE, 1, scale=0), "scale: got 0"),
+        (lambda: identify(CIRCLE, {}), "templates: got none"),
+        (lambda: identify(CIRCLE, {"a": np.ones((3, 3))}), r"points: got shape \(400, 2\)"),
+        (lambda: identify(CIRCLE, {"a": CIRCLE[:2]}, dt=0.1), r"templates\['a'\]: got shape"),
+        (lambda: identify(CIRCLE, NESTED, dt=-1), "dt: got -1"),
+    ],
+)
+def test_refusals(call, message):
+    with np.errstate(invalid="ignore"), pytest.raises(ValueError, match=message):
+        call()
+
+
+# --- noise, clocks and runs too short ------------------------------------------------------
+
+ANGLE = 0.02 * np.arange(6000)
+
+
+def circle_at(angle):
+    return np.stack([np.cos(angle), np.sin(angle)], axis=1)
+
+
+@pytest.mark.parametrize("level", [0.01, 0.03, 0.1])
+def test_a_noisy_circle_is_not_chaos(level):
+    for seed in range(5):
+        noise = np.random.default_rng(seed).normal(0, level, (6000, 2))
+        assert classify(circle_at(ANGLE) + noise, 0.02).kind == "noisy or unevenly sampled"
+
+
+def test_a_circle_by_an_uneven_clock_is_not_chaos():
+    rng = np.random.default_rng(0)
+    clocks = {
+        "random times": np.sort(rng.uniform(0, 120, 6000)),
+        "random gaps": 0.02 * np.cumsum(rng.exponential(size=6000)),
+        "unsteady gaps": 0.02 * np.cumsum(1 + 0.2 * rng.normal(size=6000)),
+        "jitter": ANGLE + 0.01 * rng.normal(size=6000),
+    }
+    for name, times in clocks.items():
+        assert classify(circle_at(times), 0.02).kind != "chaos", name
+    assert classify(circle_at(clocks["random gaps"]), 0.02).kind == "noisy or unevenly sampled"
+
+
+def test_white_noise_is_not_chaos():
+    noise = np.random.default_rng(0).normal(size=(4000, 3))
+    for discrete in (False, True):
+        assert classify(noise, 0.1, discrete=discrete).kind == "noisy or unevenly sampled"
+
+
+def test_chaos_with_a_little_noise_is_still_chaos():
+    orbit = on_attractor(system("lorenz"), 0.02)
+    noise = 0.001 * orbit.std() * np.random.default_rng(0).normal(size=orbit.shape)
+    assert classify(orbit + noise, 0.02).kind == "chaos"
+
+
+@pytest.fixture(scope="module")
+def lorenz_runs():
+    """16 runs on the one attractor, 5,000 steps each."""
+    s = system("lorenz")
+    start = np.random.default_rng(0).normal([0, 0, 25], 5, (16, 3))
+    return ensemble(s, start, 20_000, 0.01, keep=5000, every=2).points
+
+
+def test_runs_of_one_chaotic_attractor_are_not_many_attractors(lorenz_runs):
+    found = find_attractors(lorenz_runs, 0.02, scale=1.0)
+    assert found.attractors == ()
+    assert found.not_converged.value == 1
+    assert np.all(found.labels == NOT_CONVERGED)
+    assert np.isnan(found.entropy)
+
+
+def test_with_a_tolerance_that_their_averages_meet_they_are_one(lorenz_runs):
+    found = find_attractors(lorenz_runs, 0.02, scale=25.0, rate=8.0, tolerance=0.1)
+    (chaos,) = found.attractors
+    assert chaos.behaviour.kind == "chaos"
+    assert chaos.share.value + found.not_converged.value == 1
+
+
+def test_a_run_that_still_drifts_has_not_converged():
+    t = 0.1 * np.arange(1200)
+    drifting = circle_at(t) + 0.003 * t[:, None]
+    found = find_attractors([circle_at(t), drifting], 0.1, scale=1.0)
+    assert found.labels.tolist() == [0, NOT_CONVERGED]
+    assert found.attractors[0].share.value == 0.5  # of all runs
+    assert found.effective == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"points": np.random.default_rng(0).normal(size=(2, 200, 2)) * 1e160},
+        {"points": np.ones((3, 200, 2)) * 9e5, "scale": 1e-150},
+        {"dt": 1e-150},
+        {"rate": 1e-150},
+        {"rate": 1e300},
+    ],
+)
+def test_huge_and_tiny_numbers_come_to_an_end(change):
+    arguments = {"points": np.random.default_rng(0).normal(size=(3, 200, 2)), "dt": 0.1}
+    found = find_attractors(**arguments | {"scale": 1.0} | change)
+    assert set(found.labels.tolist()) <= {DIVERGED, NOT_CONVERGED, 0}
+
+
+@pytest.mark.parametrize("name", ["dt", "scale", "rate", "tolerance"])
+def test_subnormal_units_are_refused(name):
+    arguments = {"points": np.zeros((2, 200, 2)), "dt": 0.1, "scale": 1.0} | {name: 1e-320}
+    with pytest.raises(ValueError, match=f"{name}: got "):
+        find_attractors(**arguments)
+
+
+@pytest.mark.parametrize("argument", ["exponent", "escape", "scale", "dt"])
+def test_nan_is_no_argument(argument):
+    with pytest.raises(ValueError, match=f"{argument}: got nan"):
+        classify(**{"points": CIRCLE, "dt": 0.1, argument: np.nan})
+
+
+MASKED = np.ma.masked_greater(CIRCLE, 0.9)
+
+
+@pytest.mark.parametrize(
+    "points", [MASKED, CIRCLE + 0j, CIRCLE.astype(str), CIRCLE.astype("datetime64[s]")]
+)
+def test_masked_complex_text_and_dates_are_refused(points):
+    for call in (
+        lambda: classify(points, 0.1),
+        lambda: identify(points, {"a": CIRCLE}),
+        lambda: identify(CIRCLE, {"a": points}),
+        lambda: (
+            find_attractors([points], 0.1, scale=1.0)
+            if not isinstance(points, np.ma.MaskedArray)
+            else find_attractors(points[None], 0.1, scale=1.0)
+        ),
+    ):
+        with pytest.raises(ValueError, match="expected real numbers"):
+            call()

@@ -181,3 +181,23 @@ def test_a_flag_is_read_at_places_never_seen_and_a_velocity_is_not():
 def test_bad_input_is_named(call, name):
     with pytest.raises(ValueError, match=f"^{name}"):
         call()
+
+
+def test_single_numbers_are_separated_by_their_sign():
+    assert fisher_discriminant([[1.0], [2.0]], [[3.0], [5.0]]).tolist() == [-1.0]
+
+
+SOME = np.random.default_rng(0).normal(size=(9, 2))
+
+
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [
+        (SOME, "first, second: got sets with the same"),
+        (np.ones((5, 3)), r"second: got shape \(5, 3\)"),
+        (np.inf * SOME, "second: got values that are"),
+    ],
+)
+def test_what_cannot_be_discriminated_is_refused(second, message):
+    with pytest.raises(ValueError, match=message):
+        fisher_discriminant(SOME, second)

@@ -93,7 +93,7 @@ def test_henon_as_a_closed_loop():
     np.testing.assert_allclose(found.exponents, [0.4193, -1.6233], atol=0.006)
     assert found.intervals[0, 0] - 0.002 < 0.4193 < found.intervals[0, 1] + 0.002
     assert found.exponents.sum() == pytest.approx(np.log(0.3), rel=1e-12)
-    assert found.volume == pytest.approx(np.log(0.3), rel=1e-12)
+    assert found.volume_growth_rate == pytest.approx(np.log(0.3), rel=1e-12)
     assert found.dimension == pytest.approx(1.258, abs=0.004)
     assert found.time == 80_000
 
@@ -107,7 +107,7 @@ def test_a_driven_linear_network_has_the_moduli_of_its_eigenvalues(segment):
     )
     exact = np.log([0.9, 0.5, 0.1])
     np.testing.assert_allclose(found.exponents, exact / 0.5, atol=1e-9)
-    assert found.volume == pytest.approx(exact.sum() / 0.5, rel=1e-12)
+    assert found.volume_growth_rate == pytest.approx(exact.sum() / 0.5, rel=1e-12)
     assert found.time == 2 * 0.5 * ((600 // segment) * segment - -(-100 // segment) * segment)
 
 
@@ -139,12 +139,12 @@ def test_the_same_as_with_jacobians(name, driven):
     fast = network_spectrum(network, start, discard=discard, seed=7, **options)
     np.testing.assert_allclose(fast.members, slow.members, atol=1e-6)
     np.testing.assert_allclose(fast.intervals, slow.intervals, atol=1e-6)
-    assert fast.volume == pytest.approx(slow.volume, rel=1e-9)
+    assert fast.volume_growth_rate == pytest.approx(slow.volume_growth_rate, rel=1e-9)
     assert fast.identity_error < 1e-9
     leading = network_spectrum(network, start, discard=discard, seed=8, count=3, **options)
     assert leading.exponents.shape == (3,)
     assert not leading.complete
-    assert np.isnan(leading.volume)
+    assert np.isnan(leading.volume_growth_rate)
 
 
 def test_a_network_in_single_precision_is_run_in_double():

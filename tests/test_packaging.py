@@ -45,7 +45,7 @@ if __name__ == "__main__":
     for module in pkgutil.walk_packages(mflib.__path__, "mflib."):
         importlib.import_module(module.name)
     print(mflib.__file__)
-    print(spectrum(system("lorenz"), steps=200).exponents.shape)
+    print(spectrum(system("lorenz"), steps=20, members=8).exponents.shape)
     rows = sweep(outputs, [Point(3), Point(4)], "table.jsonl", workers=1, progress=False)
     print([row["shape"] for row in rows])
 """

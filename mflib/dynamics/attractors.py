@@ -1,7 +1,7 @@
-"""What attracts, what kind of attractor it is, and what tells attractors apart.
+"""What kind of attractor a trajectory is on, which one, and which there are.
 
-Fixed points and their eigenvalues; the kind of behaviour a trajectory shows; the name of the
-attractor it is on; basins of attraction; a census of attractors nobody has named.
+The kind of behaviour a trajectory shows; the name of the attractor it is on; the attractors that
+many runs end on, when nobody has named any.
 """
 
 from __future__ import annotations
@@ -11,21 +11,26 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from mflib.dynamics._checks import _points
+from mflib import checks
 from mflib.dynamics.distances import sliced_quantiles
-from mflib.dynamics.rates import Rate, success_rate
+from mflib.dynamics.estimates import Estimate, success_rate
+from mflib.dynamics.lyapunov import growth_rate, neighbour_distances, parts_at_once
 
 STILL = 1e-3
 """A trajectory that moves less, relative to its scale, is at a fixed point."""
 CLOSED = 5e-3
 """An orbit that comes back to itself so closely, relative to its size, is periodic."""
+TINY = 1e-150
+"""Units below this have no squares in double precision."""
 DIRECTIONS = 60
 """On which clouds of points are projected to be compared."""
 REJECT = 0.25
 """A trajectory further from all templates, relative to their size, is on none of them."""
-NONE, DIVERGED = -1, -2
-"""Labels of orbits that end on none of the attractors given, or leave all bounds."""
+NONE, DIVERGED, NOT_CONVERGED = -1, -2, -3
+"""Labels of orbits that end on none of the attractors given, leave all bounds, or whose long time
+averages do not settle."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +40,8 @@ class Behaviour:
     Attributes
     ----------
     kind : str
-        ``"diverged"``, ``"fixed point"``, ``"limit cycle"``, ``"chaos"`` or
-        ``"torus or undecided"``.
+        ``"diverged"``, ``"fixed point"``, ``"limit cycle"``, ``"chaos"``,
+        ``"noisy or unevenly sampled"`` or ``"torus or undecided"``.
     period : float or None
         Of a limit cycle, in units of time (of a map, iterations).
     exponent : float or None
@@ -49,7 +54,7 @@ class Behaviour:
 
 
 def classify(
-    points,
+    points: npt.ArrayLike,
     dt: float,
     *,
     scale: float | None = None,
@@ -65,8 +70,10 @@ def classify(
     2. fixed point: does every coordinate stay within a thousandth of ``scale``?
     3. limit cycle: is there a time, at most half of what is looked at, after which the
        *whole* stretch repeats itself to half a per cent of its size (root mean square)?
-    4. chaos: do neighbours part exponentially, by at least a factor e within the stretch?
-    5. Otherwise a torus, or too short a trajectory to tell.
+    4. noisy or unevenly sampled: do neighbours part at once, in a single step, and then more
+       slowly? Deterministic neighbours part in the second step as they do in the first.
+    5. chaos: do neighbours part exponentially, by at least a factor e within the stretch?
+    6. Otherwise a torus, or too short a trajectory to tell.
 
     Parameters
     ----------
@@ -79,8 +86,8 @@ def classify(
         Size of a coordinate that counts as large; by default the largest range of a
         coordinate over the whole trajectory.
     exponent : float, optional
-        Largest Lyapunov exponent, if it is known; by default
-        :func:`mflib.dynamics.lyapunov.rosenstein_exponent` estimates it.
+        Largest Lyapunov exponent, if it is known; then it decides 4 to 6 alone. By default it
+        is estimated as by :func:`mflib.dynamics.lyapunov.rosenstein_exponent`.
     discrete : bool
         Whether the points are iterates of a map, which has nothing between them.
     escape : float
@@ -98,17 +105,10 @@ def classify(
     >>> behaviour.kind, round(behaviour.period, 3)
     ('limit cycle', 6.663)
     """
-    from mflib.dynamics.lyapunov import rosenstein_exponent
-
-    points = np.asarray(points, dtype=float)
-    if points.ndim != 2 or len(points) < 100 or points.shape[1] < 1:
-        raise ValueError(
-            f"points: got shape {points.shape}, expected (steps, dim) with at least 100 steps"
-        )
-    if not (np.isfinite(dt) and dt > 0):
-        raise ValueError(f"dt: got {dt}, expected a positive time")
-    if scale is not None and not (np.isfinite(scale) and scale > 0):
-        raise ValueError(f"scale: got {scale}, expected a positive number")
+    points = checks.reals("points", points, ("steps", "dim"), finite=False, least=100)
+    dt, escape = checks.real("dt", dt, above=0), checks.real("escape", escape, above=0)
+    exponent = None if exponent is None else checks.real("exponent", exponent)
+    scale = None if scale is None else checks.real("scale", scale, above=0)
     if not np.all(np.abs(points) < escape):
         return Behaviour("diverged")
     tail = points[len(points) // 2 :]
@@ -121,9 +121,12 @@ def classify(
         return Behaviour("limit cycle", period=period * dt if discrete else period)
     if exponent is None:
         try:
-            exponent = rosenstein_exponent(tail, dt)
+            curve = neighbour_distances(tail, len(tail) // 10)
         except ValueError:  # too short
-            exponent = 0.0
+            return Behaviour("torus or undecided", exponent=0.0)
+        if parts_at_once(curve):
+            return Behaviour("noisy or unevenly sampled")
+        exponent = growth_rate(curve, dt)
     chaotic = exponent * len(tail) * dt > 1
     return Behaviour("chaos" if chaotic else "torus or undecided", exponent=float(exponent))
 
@@ -183,7 +186,11 @@ class Identity(NamedTuple):
 
 
 def identify(
-    points, templates: Mapping, *, dt: float | None = None, reject: float = REJECT
+    points: npt.ArrayLike,
+    templates: Mapping[str, npt.ArrayLike],
+    *,
+    dt: float | None = None,
+    reject: float = REJECT,
 ) -> Identity:
     """Name the attractor a trajectory is on: the nearest template, or none.
 
@@ -216,7 +223,11 @@ def identify(
 
 
 def identify_all(
-    runs: Sequence, templates: Mapping, *, dt: float | None = None, reject: float = REJECT
+    runs: Sequence[npt.ArrayLike],
+    templates: Mapping[str, npt.ArrayLike],
+    *,
+    dt: float | None = None,
+    reject: float = REJECT,
 ) -> list[Identity]:
     """As :func:`identify`, for many trajectories.
 
@@ -232,51 +243,48 @@ def identify_all(
     """
     if not templates:
         raise ValueError("templates: got none, expected one or more")
-    known = {str(name): np.asarray(orbits, dtype=float) for name, orbits in templates.items()}
-    dim = next(iter(known.values())).shape[-1]
+    reject = checks.real("reject", reject, above=0)
     least = 1 if dt is None else 3
-    for name, orbits in known.items():
-        known[name] = orbits if orbits.ndim == 3 else orbits[None]
-        for orbit in known[name]:
-            _points(f"templates[{name!r}]", orbit, dim=dim, least=least)
-    size = _size(np.concatenate([orbits.reshape(-1, dim) for orbits in known.values()]))
-    moving = _with_velocities(known, size, dt)
+    dim = np.shape(next(iter(templates.values())))[-1]
+    known = {}
+    for name, orbits in templates.items():
+        known[str(name)] = [
+            checks.reals(f"templates[{name!r}]", orbit, ("steps", dim), least=least)
+            for orbit in (orbits if np.ndim(orbits) == 3 else [orbits])
+        ]
+    size = _size(np.concatenate([orbit for orbits in known.values() for orbit in orbits]))
+    features = _with_velocities(known, size, dt)
     quantiles = {
-        name: sliced_quantiles(moving(orbits), DIRECTIONS) for name, orbits in known.items()
+        name: sliced_quantiles(features(orbits), DIRECTIONS) for name, orbits in known.items()
     }
 
     def one(points):
-        points = np.asarray(points, dtype=float)
+        points = checks.reals("points", points, ("steps", dim), finite=False, least=least)
         if not np.all(np.isfinite(points)):
             return Identity(None, dict.fromkeys(known, np.inf))
-        found = sliced_quantiles(
-            moving(_points("points", points, dim=dim, least=least)), DIRECTIONS
-        )
+        found = sliced_quantiles(features([points]), DIRECTIONS)
         distances = {
             name: float(np.mean(np.abs(found - template))) / size
             for name, template in quantiles.items()
         }
-        nearest = min(distances, key=distances.get)
+        nearest = min(distances, key=lambda name: distances[name])
         return Identity(nearest if distances[nearest] <= reject else None, distances)
 
     return [one(points) for points in runs]
 
 
-def _with_velocities(templates, size, dt):
-    """What gives every point its velocity too, in a unit in which it counts as much."""
+def _with_velocities(known, size, dt):
+    """What joins orbits to one cloud and gives every point its velocity, which counts as much."""
+    if dt is None:
+        return np.concatenate
+    dt = checks.real("dt", dt, above=0)
 
     def velocities(orbits):
-        return np.gradient(orbits, dt, axis=-2).reshape(-1, orbits.shape[-1])
+        return np.concatenate([np.gradient(orbit, dt, axis=0) for orbit in orbits])
 
-    if dt is None:
-        return lambda orbits: orbits.reshape(-1, orbits.shape[-1])
-    if not (np.isfinite(dt) and dt > 0):
-        raise ValueError(f"dt: got {dt}, expected a positive time")
-    fastest = _size(np.concatenate([velocities(orbits) for orbits in templates.values()]))
+    fastest = _size(np.concatenate([velocities(orbits) for orbits in known.values()]))
     factor = size / max(fastest, 1e-300)
-    return lambda orbits: np.hstack(
-        [orbits.reshape(-1, orbits.shape[-1]), factor * velocities(orbits)]
-    )
+    return lambda orbits: np.hstack([np.concatenate(orbits), factor * velocities(orbits)])
 
 
 def _size(points):
@@ -285,7 +293,7 @@ def _size(points):
 
 
 class FoundAttractor(NamedTuple):
-    """An attractor that a census met.
+    """An attractor that runs ended on.
 
     Attributes
     ----------
@@ -293,7 +301,7 @@ class FoundAttractor(NamedTuple):
         The first run that ended on it.
     behaviour : Behaviour
         Of that run.
-    share : Share
+    share : Estimate
         Of all runs.
     centre : numpy.ndarray, shape (dim,)
         Mean position.
@@ -303,7 +311,7 @@ class FoundAttractor(NamedTuple):
 
     run: int
     behaviour: Behaviour
-    share: Rate
+    share: Estimate
     centre: np.ndarray
     radius: float
 
@@ -315,8 +323,9 @@ class Census:
     Attributes
     ----------
     labels : numpy.ndarray of int, shape (runs,)
-        Index into ``attractors``; -2 for runs that diverged.
-    attractors : tuple of Found
+        Index into ``attractors``; ``DIVERGED`` (-2) for runs that left all bounds,
+        ``NOT_CONVERGED`` (-3) for those too short, or too restless, to tell where they are.
+    attractors : tuple of FoundAttractor
         The one with the largest share first.
     """
 
@@ -324,11 +333,20 @@ class Census:
     attractors: tuple[FoundAttractor, ...]
 
     @property
+    def not_converged(self) -> Estimate:
+        """The share of runs that have not converged. They are on no attractor counted here."""
+        return success_rate(self.labels == NOT_CONVERGED, over="runs")
+
+    @property
     def entropy(self) -> float:
-        r"""Basin entropy :math:`S = -\sum_k p_k \ln p_k` of the shares; divergence is one more."""
+        r"""Basin entropy :math:`S = -\sum_k p_k \ln p_k` of the shares among runs that converged.
+
+        Divergence counts as one more. NaN if no run converged.
+        """
         from scipy.special import entr
 
-        return float(entr(np.unique(self.labels, return_counts=True)[1] / len(self.labels)).sum())
+        counts = np.unique(self.labels[self.labels != NOT_CONVERGED], return_counts=True)[1]
+        return float(entr(counts / counts.sum()).sum()) if len(counts) else np.nan
 
     @property
     def effective(self) -> float:
@@ -337,7 +355,14 @@ class Census:
 
 
 def find_attractors(
-    points, dt: float, *, scale: float, rate: float = 1.0, tolerance: float = 0.05, **options
+    points: npt.ArrayLike,
+    dt: float,
+    *,
+    scale: float,
+    rate: float = 1.0,
+    tolerance: float = 0.05,
+    escape: float = 1e6,
+    discrete: bool = False,
 ) -> Census:
     r"""Tell on how many attractors many runs ended, without being told any.
 
@@ -346,13 +371,14 @@ def find_attractors(
     every plane, :math:`\langle x_i \dot x_j - x_j \dot x_i \rangle`, which tells directions apart.
     A run belongs to the first attractor whose averages differ from its own by at most
     ``tolerance``. The ends of a run count less than its middle, by a smooth weight, so that
-    averages of periodic and quasiperiodic orbits converge fast.
+    averages of periodic and quasiperiodic orbits converge fast. Those of chaos do not: a run
+    whose halves differ by more than ``tolerance`` has not converged, and is labelled so.
 
     Parameters
     ----------
     points : array_like, shape (runs, steps, dim)
-        What runs do when they have settled; at least 100 steps. Values that are infinite or NaN
-        are a verdict.
+        What runs do when they have settled; at least 100 steps. Values that are infinite, NaN or
+        beyond ``escape`` are a verdict.
     dt : float
         Time between points.
     scale : float
@@ -361,12 +387,9 @@ def find_attractors(
         Its typical angular velocity.
     tolerance : float
         In units of ``scale``, its square, and its square times ``rate``.
-    **options
-        Of :func:`classify`.
-
-    Returns
-    -------
-    Census
+    escape : float
+    discrete : bool
+        See :func:`classify`.
 
     Raises
     ------
@@ -380,44 +403,49 @@ def find_attractors(
 
     Examples
     --------
-    >>> from mflib.multifunctionality.tasks import Circle
-    >>> circles = Circle("A", 5.0), Circle("B", 5.0, omega=-1.0)
-    >>> runs = [circles[k % 2].trajectory(800, 0.1, phase=k) for k in range(10)]
-    >>> found = census([*runs, runs[0]], 0.1, scale=5.0)
-    >>> found.labels
-    array([0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0])
+    >>> t = 0.1 * np.arange(800)
+    >>> circle = 5 * np.stack([np.cos(t), np.sin(t)], axis=1)
+    >>> found = find_attractors([circle, circle[:, ::-1], circle[::-1]], 0.1, scale=5.0)
+    >>> found.labels, found.not_converged.successes
+    (array([0, 1, 1]), 0)
     >>> [(one.behaviour.kind, round(one.radius, 3)) for one in found.attractors]
     [('limit cycle', 5.0), ('limit cycle', 5.0)]
     """
-    points = np.asarray(points, dtype=float)
-    if points.ndim != 3 or 0 in points.shape or points.shape[1] < 100:
-        raise ValueError(
-            f"points: got shape {points.shape}, expected (runs, steps, dim) with at least 100 steps"
-        )
+    points = checks.reals("points", points, ("runs", "steps", "dim"), finite=False)
+    if points.shape[1] < 100:
+        raise ValueError(f"points: got {points.shape[1]} steps, expected 100 or more")
     for name, number in (("dt", dt), ("scale", scale), ("rate", rate), ("tolerance", tolerance)):
-        if not (np.isfinite(number) and number > 0):
-            raise ValueError(f"{name}: got {number}, expected a positive number")
+        checks.real(name, number, least=TINY)
+    escape = checks.real("escape", escape, above=0)
     labels = np.full(len(points), DIVERGED)
-    bounded = np.flatnonzero(np.all(np.isfinite(points), axis=(1, 2)))
-    centre, spread, turned = _averages(points[bounded] / scale, dt * rate)
-    i, j = np.triu_indices(points.shape[2])
-    averages = np.hstack([centre, spread[:, i, j], turned[:, i, j]])
-    left = np.arange(len(bounded))
+    bounded = np.flatnonzero(np.all(np.abs(points) < escape, axis=(1, 2)))
+    settled = points[bounded] / scale
+    half = settled.shape[1] // 2
+    with np.errstate(over="ignore", invalid="ignore"):
+        averages = _averages(settled, dt * rate)
+        halves = (_averages(part, dt * rate) for part in (settled[:, :half], settled[:, half:]))
+        converged = np.linalg.norm(np.subtract(*halves), axis=1) <= tolerance
+    converged &= np.all(np.isfinite(averages), axis=1)
+    labels[bounded] = np.where(converged, 0, NOT_CONVERGED)
+    left = np.flatnonzero(converged)
     groups = []
     while len(left):
         near = np.linalg.norm(averages[left] - averages[left[0]], axis=1) <= tolerance
         groups.append(left[near])
         left = left[~near]
     groups.sort(key=len, reverse=True)
+    dim = points.shape[2]
 
     def found(group):
         run, first = bounded[group[0]], group[0]
+        spread = averages[first][dim : dim + dim * (dim + 1) // 2]
+        variances = spread[np.equal(*np.triu_indices(dim))]
         return FoundAttractor(
             run=int(run),
-            behaviour=classify(points[run], dt, **{"scale": scale} | options),
+            behaviour=classify(points[run], dt, scale=scale, discrete=discrete, escape=escape),
             share=success_rate(len(group), len(points), over="runs"),
-            centre=scale * centre[first],
-            radius=float(scale * np.sqrt(np.trace(spread[first]))),
+            centre=scale * averages[first][:dim],
+            radius=float(scale * np.sqrt(variances.sum())),
         )
 
     for label, group in enumerate(groups):
@@ -426,7 +454,7 @@ def find_attractors(
 
 
 def _averages(points, dt):
-    """Long time averages of each run: position, covariance, rotation."""
+    """Long time averages of each run in one row: position, covariances, rotations."""
     steps = points.shape[1]
     time = (np.arange(steps) + 0.5) / steps
     weight = np.exp(-1 / (time * (1 - time)))
@@ -435,4 +463,5 @@ def _averages(points, dt):
     moved = points - centre[:, None]
     spread = np.einsum("t,rti,rtj->rij", weight, moved, moved)
     turned = np.einsum("t,rti,rtj->rij", weight, moved, np.gradient(moved, dt, axis=1))
-    return centre, spread, turned - turned.transpose(0, 2, 1)
+    i, j = np.triu_indices(points.shape[2])
+    return np.hstack([centre, spread[:, i, j], (turned - turned.transpose(0, 2, 1))[:, i, j]])

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from mflib.dynamics._checks import _count, _points, _step
+from mflib import checks
 from mflib.dynamics.attractors import DIVERGED, NONE, _size
-from mflib.dynamics.rates import Rate, success_rate
-from mflib.dynamics.systems import System
+from mflib.dynamics.estimates import Estimate, success_rate
+from mflib.dynamics.systems import LONGEST, System, time_step
 from mflib.dynamics.trajectories import ensemble
 
 
@@ -33,15 +35,15 @@ class Basins:
     y: np.ndarray
 
     @property
-    def fractions(self) -> dict[str, Rate]:
+    def fractions(self) -> dict[str, Estimate]:
         """Share of the grid in each basin; the intervals hold for a random sample as large."""
         return _shares(self.labels, self.names)
 
 
 def assign_basins(
     system: System,
-    attractors: Mapping,
-    initial,
+    attractors: Mapping[str, npt.ArrayLike],
+    initial: npt.ArrayLike,
     *,
     time: float,
     dt: float | None = None,
@@ -85,15 +87,13 @@ def assign_basins(
     if not attractors:
         raise ValueError("attractors: got none, expected one or more")
     clouds = [
-        _points(f"attractors[{name!r}]", cloud, dim=system.dim)
+        checks.reals(f"attractors[{name!r}]", cloud, ("points", system.dim))
         for name, cloud in attractors.items()
     ]
-    dt = _step(system, dt)
-    if not (np.isfinite(time) and time >= dt):
-        raise ValueError(f"time: got {time}, expected a time of at least one step, {dt}")
-    samples = _count("samples", samples)
-    if not tolerance > 0:
-        raise ValueError(f"tolerance: got {tolerance}, expected a positive number")
+    dt = time_step(system, dt)
+    time = checks.real("time", time, least=dt, most=LONGEST * system.dt)
+    samples = checks.count("samples", samples)
+    limit = checks.real("tolerance", tolerance, above=0) * _size(np.concatenate(clouds))
     steps = int(np.ceil(time / dt))
     if system.forcing is not None:
         every = round(system.forcing / dt)
@@ -105,40 +105,58 @@ def assign_basins(
         every = max(1, steps // (10 * samples))
         samples = min(samples, steps // every)
     run = ensemble(system, initial, steps, dt, keep=samples, every=every)
-    size = _size(np.concatenate(clouds))
     labels = np.full(len(run.points), DIVERGED)
     ends = run.points[~run.diverged]
     if len(ends):
         flat = ends.reshape(-1, system.dim)
-        limit = tolerance * size
-        furthest = np.stack(
-            [
-                cKDTree(cloud)
-                .query(flat, distance_upper_bound=2 * limit)[0]
-                .reshape(len(ends), -1)
-                .max(axis=1)
-                for cloud in clouds
-            ]
-        )
+        trees = (cKDTree(cloud) for cloud in clouds)
+        distances = (tree.query(flat, distance_upper_bound=2 * limit)[0] for tree in trees)
+        furthest = np.stack([d.reshape(len(ends), -1).max(axis=1) for d in distances])
         near = furthest.min(axis=0) <= limit
         labels[~run.diverged] = np.where(near, furthest.argmin(axis=0), NONE)
     return labels
 
 
+def _destinations(system, attractors, initial, options):
+    """Labels by :func:`assign_basins`, or by any other map of states to labels."""
+    if isinstance(system, System):
+        return assign_basins(system, attractors, initial, **options)
+    labels = np.asarray(system(initial, **options))
+    kinds = {*range(DIVERGED, len(attractors))}
+    if labels.shape != (len(initial),) or not kinds.issuperset(np.unique(labels).tolist()):
+        raise ValueError(
+            f"system: got labels of shape {labels.shape}, expected ({len(initial)},), each from "
+            f"{DIVERGED} to {len(attractors) - 1}"
+        )
+    return labels.astype(int)
+
+
 def basins(
-    system: System, attractors: Mapping, x, y, *, plane=None, axes=(0, 1), **options
+    system: System | Callable[..., np.ndarray],
+    attractors: Mapping[str, npt.ArrayLike] | Iterable[str],
+    x: npt.ArrayLike,
+    y: npt.ArrayLike,
+    *,
+    plane: npt.ArrayLike | None = None,
+    axes: tuple[int, int] = (0, 1),
+    **options: Any,
 ) -> Basins:
     """Basins of attraction on a grid of initial conditions.
 
     Parameters
     ----------
-    system : System
-    attractors : mapping of str to array_like
-        See :func:`assign_basins`, also for the further options, of which ``time`` is needed.
+    system : System or callable
+        If it is no System, whatever finds out where states end: ``system(initial, **options)``
+        takes them, ``(members, dim)``, and returns labels ``(members,)`` as
+        :func:`assign_basins` does. So networks have basins too.
+    attractors : mapping of str to array_like, or iterable of str
+        For a System see :func:`assign_basins`, also for the further options, of which ``time``
+        is needed; otherwise names are enough.
     x, y : array_like
         Values of the two coordinates ``axes``.
     plane : array_like, shape (dim,), optional
-        Values of the other coordinates; by default 0.
+        Values of the other coordinates; by default 0. It tells ``dim`` if ``system`` is no
+        System; by default 2.
     axes : tuple of int
         Which coordinates vary.
 
@@ -158,31 +176,37 @@ def basins(
     >>> found.labels
     array([[0, 0, 1, 1]])
     """
-    x, y = (np.asarray(values, dtype=float) for values in (x, y))
-    for name, values in (("x", x), ("y", y)):
-        if values.ndim != 1 or len(values) == 0 or not np.all(np.isfinite(values)):
-            raise ValueError(f"{name}: got shape {values.shape}, expected (values,), finite")
-    plane = np.zeros(system.dim) if plane is None else np.asarray(plane, dtype=float)
-    if plane.shape != (system.dim,) or not np.all(np.isfinite(plane)):
-        raise ValueError(f"plane: got {plane}, expected {system.dim} finite numbers")
-    if len(set(axes)) != 2 or not set(axes) <= set(range(system.dim)):
-        raise ValueError(f"axes: got {axes}, expected two different ones below {system.dim}")
+    x, y = checks.reals("x", x, ("values",)), checks.reals("y", y, ("values",))
+    names = tuple(attractors)
+    if isinstance(system, System):
+        plane = np.zeros(system.dim) if plane is None else plane
+        plane = checks.reals("plane", plane, (system.dim,))
+    else:
+        plane = checks.reals("plane", np.zeros(2) if plane is None else plane, ("dim",))
+    if len(set(axes)) != 2 or not set(axes) <= set(range(len(plane))):
+        raise ValueError(f"axes: got {axes}, expected two different ones below {len(plane)}")
     grid = np.tile(plane, (len(y), len(x), 1))
     grid[..., axes[0]], grid[..., axes[1]] = np.meshgrid(x, y)
-    labels = assign_basins(system, attractors, grid.reshape(-1, system.dim), **options)
-    return Basins(labels.reshape(len(y), len(x)), tuple(attractors), x, y)
+    labels = _destinations(system, attractors, grid.reshape(-1, len(plane)), options)
+    return Basins(labels.reshape(len(y), len(x)), names, x, y)
 
 
 def basin_fractions(
-    system: System, attractors: Mapping, low, high, *, count: int = 1000, seed: int = 0, **options
-) -> dict[str, Rate]:
+    system: System | Callable[..., np.ndarray],
+    attractors: Mapping[str, npt.ArrayLike] | Iterable[str],
+    low: npt.ArrayLike,
+    high: npt.ArrayLike,
+    *,
+    count: int = 1000,
+    seed: int = 0,
+    **options: Any,
+) -> dict[str, Estimate]:
     """Share of a box from which orbits end on each attractor, from random initial conditions.
 
     Parameters
     ----------
-    system : System
-    attractors : mapping of str to array_like
-        See :func:`assign_basins`, also for the further options, of which ``time`` is needed.
+    system, attractors
+        See :func:`basins`.
     low, high : array_like, shape (dim,)
         Corners of the box.
     count : int
@@ -191,7 +215,7 @@ def basin_fractions(
 
     Returns
     -------
-    dict of str to Share
+    dict of str to Estimate
         Of every attractor; and of ``"none of them"`` and ``"diverged"``, if there are any.
 
     Examples
@@ -204,23 +228,17 @@ def basin_fractions(
     >>> shares["left"].low < 0.5 < shares["left"].high
     True
     """
-    low, high = (np.asarray(corner, dtype=float) for corner in (low, high))
-    for name, corner in (("low", low), ("high", high)):
-        if corner.shape != (system.dim,) or not np.all(np.isfinite(corner)):
-            raise ValueError(f"{name}: got {corner}, expected {system.dim} finite numbers")
+    low = checks.reals("low", low, (system.dim if isinstance(system, System) else "dim",))
+    high = checks.reals("high", high, low.shape)
     if np.any(low > high):
         raise ValueError(f"low: got {low}, expected not above high, {high}")
-    count = _count("count", count)
-    initial = np.random.default_rng(seed).uniform(low, high, (count, system.dim))
-    return _shares(assign_basins(system, attractors, initial, **options), tuple(attractors))
+    count = checks.count("count", count)
+    initial = np.random.default_rng(seed).uniform(low, high, (count, len(low)))
+    return _shares(_destinations(system, attractors, initial, options), tuple(attractors))
 
 
 def _shares(labels, names):
-    def share(label):
-        return success_rate(labels == label, over="initial conditions")
-
-    shares = {name: share(index) for index, name in enumerate(names)}
-    for name, label in (("none of them", NONE), ("diverged", DIVERGED)):
-        if np.any(labels == label):
-            shares[name] = share(label)
-    return shares
+    found = {name: labels == index for index, name in enumerate(names)}
+    others = {"none of them": labels == NONE, "diverged": labels == DIVERGED}
+    found |= {name: ended for name, ended in others.items() if ended.any()}
+    return {name: success_rate(ended, over="initial conditions") for name, ended in found.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mflib.dynamics._checks import _count
+from mflib import checks
 
 
 def superstable(count: int = 11) -> tuple[np.ndarray, np.ndarray]:
@@ -41,8 +41,7 @@ def superstable(count: int = 11) -> tuple[np.ndarray, np.ndarray]:
     >>> float(ratios[-1].round(4))
     4.6692
     """
-    if not 3 <= _count("count", count) <= 12:
-        raise ValueError(f"count: got {count}, expected from 3 to 12")
+    count = checks.count("count", count, least=3, most=12)
     found, ratio = [2.0, 1 + np.sqrt(5.0)], 4.7
     for n in range(2, count):
         r = found[-1] + (found[-1] - found[-2]) / ratio

@@ -3,7 +3,7 @@ r"""How far a forecast, or an attractor, is from the truth.
 Along one orbit: the normalised error at each time, and for how long it stays small
 (:func:`nrmse`, :func:`valid_prediction_time`). Chaos ends every such forecast, so a long run is
 compared as a whole: where it spends its time (:func:`state_space_divergence`,
-:func:`sliced_wasserstein`, :func:`hausdorff`), in which rhythms (:func:`spectral_distance`), and
+:func:`sliced_wasserstein`), in which rhythms (:func:`spectral_distance`), and
 how one maximum follows from the last (:func:`return_map`, :func:`return_map_distance`). None of
 these is 0 for two stretches of one attractor: :func:`sampling_floor` says what the best possible
 model would get.
@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import permutations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from mflib.dynamics._checks import _count, _finite, _points, _range, _varies
+from mflib import checks
 
 EPSILON = 0.4
 """A forecast is valid while its normalised error is no larger."""
@@ -25,7 +26,7 @@ CELLS = 10_000_000
 """A histogram with more cells than this is refused."""
 
 
-def nrmse(outputs, truth, scale) -> np.ndarray:
+def nrmse(outputs: npt.ArrayLike, truth: npt.ArrayLike, scale: npt.ArrayLike) -> np.ndarray:
     r"""Normalised root mean square error at each time, not averaged over time.
 
     .. math::
@@ -59,28 +60,39 @@ def nrmse(outputs, truth, scale) -> np.ndarray:
     >>> nrmse([[3.0, 0.0], [3.0, 4.0]], [[0.0, 0.0], [0.0, 0.0]], scale=[3.0, 4.0]).round(3)
     array([0.707, 1.   ])
     """
-    outputs, truth = np.asarray(outputs, dtype=float), np.asarray(truth, dtype=float)
-    if outputs.ndim < 2 or 0 in outputs.shape:
-        raise ValueError(f"outputs: got shape {outputs.shape}, expected (..., steps, dim)")
-    if truth.ndim < 2 or truth.shape != outputs.shape[-truth.ndim :]:
+    outputs, truth = _series("outputs", outputs, finite=False), _series("truth", truth)
+    if truth.shape != outputs.shape[-truth.ndim :]:
         raise ValueError(
             f"truth: got shape {truth.shape}, expected {outputs.shape}, that of the outputs, or "
             "its last axes"
         )
-    _finite("truth", truth)
-    scale = np.asarray(scale, dtype=float)
-    if scale.shape not in ((), outputs.shape[-1:]) or not np.all((scale > 0) & np.isfinite(scale)):
-        raise ValueError(
-            f"scale: got {scale}, expected one positive number, or {outputs.shape[-1]} of them"
-        )
+    scale = checks.reals("scale", scale, outputs.shape[-1:] * np.ndim(scale))
+    if not np.all(scale > 0):
+        raise ValueError(f"scale: got {scale}, expected positive numbers")
     with np.errstate(over="ignore", invalid="ignore"):
         return np.sqrt(np.mean(((outputs - truth) / scale) ** 2, axis=-1))
 
 
+def _series(name, values, finite=True):
+    shape = ("...",) * (np.ndim(values) - 2) + ("steps", "dim")
+    return checks.reals(name, values, shape, finite)
+
+
+def _extent(points):
+    """Range of each coordinate; 0 if it is only rounding."""
+    width = np.ptp(points, axis=0)
+    return np.where(width > 1e-12 * np.max(np.abs(points), axis=0), width, 0.0)
+
+
+def _varies(truth):
+    if not np.all(_extent(truth) > 0):
+        raise ValueError("truth: got a coordinate that is constant, expected all to vary")
+
+
 def valid_prediction_time(
-    outputs,
-    truth,
-    scale,
+    outputs: npt.ArrayLike,
+    truth: npt.ArrayLike,
+    scale: npt.ArrayLike,
     dt: float,
     *,
     exponent: float | None = None,
@@ -128,16 +140,20 @@ def valid_prediction_time(
     3.69
     """
     errors = nrmse(outputs, truth, scale)
-    for name, number in (("dt", dt), ("epsilon", epsilon), ("exponent", exponent)):
-        if number is not None and not (np.isfinite(number) and number > 0):
-            raise ValueError(f"{name}: got {number}, expected a positive number")
+    dt, epsilon = checks.real("dt", dt, above=0), checks.real("epsilon", epsilon, above=0)
+    unit = dt if exponent is None else dt * checks.real("exponent", exponent, above=0)
     wrong = ~(errors <= epsilon)  # so that NaN is wrong
     steps = np.where(wrong.any(axis=-1), wrong.argmax(axis=-1), errors.shape[-1])
-    return steps * (dt if exponent is None else dt * exponent)
+    return steps * unit
 
 
 def state_space_divergence(
-    generated, truth, *, bins: int = 30, alpha: float = 1e-5, margin: float = 0.1
+    generated: npt.ArrayLike,
+    truth: npt.ArrayLike,
+    *,
+    bins: int = 30,
+    alpha: float = 1e-5,
+    margin: float = 0.1,
 ) -> float:
     r"""Kullback–Leibler divergence of two histograms, :math:`D_\text{stsp}`.
 
@@ -188,21 +204,18 @@ def state_space_divergence(
     >>> state_space_divergence(x + 0.5, x) < state_space_divergence(x + 1, x)
     True
     """
-    truth = _points("truth", truth, least=2)
+    truth = checks.reals("truth", truth, ("points", "dim"), least=2)
     dim = truth.shape[1]
-    generated = _points("generated", generated, dim=dim, finite=False)
-    if _count("bins", bins, least=2) ** dim > CELLS:
+    generated = checks.reals("generated", generated, ("points", dim), finite=False)
+    cells = checks.count("bins", bins, least=2) ** dim
+    if cells > CELLS:
         raise ValueError(
             f"bins: got {bins} for {dim} coordinates, expected bins ** dim of {CELLS} at most"
         )
-    for name, number, least in (("alpha", alpha, 1e-300), ("margin", margin, 0.0)):
-        if not (np.isfinite(number) and number >= least):
-            sign = "positive number" if least else "number that is not negative"
-            raise ValueError(f"{name}: got {number}, expected a {sign}")
+    alpha, margin = checks.real("alpha", alpha, above=0), checks.real("margin", margin, least=0)
     _varies(truth)
     wide = margin * truth.std(axis=0)
     low, high = truth.min(axis=0) - wide, truth.max(axis=0) + wide
-    cells = bins**dim
 
     def shares(points):
         with np.errstate(over="ignore", invalid="ignore"):
@@ -217,7 +230,12 @@ def state_space_divergence(
 
 
 def sliced_wasserstein(
-    first, second, *, directions: int = 200, quantiles: int = 1000, seed: int = 0
+    first: npt.ArrayLike,
+    second: npt.ArrayLike,
+    *,
+    directions: int = 200,
+    quantiles: int = 1000,
+    seed: int = 0,
 ) -> float:
     """How far the mass of one cloud of points has to be moved to make the other.
 
@@ -247,14 +265,15 @@ def sliced_wasserstein(
     >>> round(sliced_wasserstein(x, x + 2), 6)
     2.0
     """
-    first, second = _points("first", first), _points("second", second)
-    _points("second", second, dim=first.shape[1])
-    directions, quantiles = _count("directions", directions), _count("quantiles", quantiles)
+    first = checks.reals("first", first, ("points", "dim"))
+    second = checks.reals("second", second, ("points", first.shape[1]))
     a, b = (sliced_quantiles(x, directions, quantiles, seed) for x in (first, second))
     return float(np.mean(np.abs(a - b)))
 
 
-def sliced_quantiles(points, directions: int = 200, quantiles: int = 1000, seed: int = 0):
+def sliced_quantiles(
+    points: npt.ArrayLike, directions: int = 200, quantiles: int = 1000, seed: int = 0
+) -> np.ndarray:
     """Quantiles of a cloud's projections; two clouds' differ by their sliced distance.
 
     For one cloud among many: the mean of ``abs(a - b)`` is :func:`sliced_wasserstein`.
@@ -269,7 +288,11 @@ def sliced_quantiles(points, directions: int = 200, quantiles: int = 1000, seed:
     -------
     numpy.ndarray, shape (directions, quantiles)
     """
-    points = _points("points", points)
+    points = checks.reals("points", points, ("points", "dim"))
+    directions, quantiles = (
+        checks.count("directions", directions),
+        checks.count("quantiles", quantiles),
+    )
     axes = np.random.default_rng(seed).normal(size=(directions, points.shape[1]))
     axes /= np.linalg.norm(axes, axis=1, keepdims=True)
     return _quantiles(axes @ points.T, (np.arange(quantiles) + 0.5) / quantiles)
@@ -285,30 +308,9 @@ def _quantiles(values, levels):
     return (1 - share) * values[:, below] + share * values[:, above]
 
 
-def hausdorff(first, second) -> float:
-    """Largest distance from a point of either set to the other set.
-
-    Parameters
-    ----------
-    first, second : array_like, shape (points, dim)
-
-    Returns
-    -------
-    float
-
-    Examples
-    --------
-    >>> hausdorff([[0, 0], [1, 0]], [[0, 0], [4, 0]])
-    3.0
-    """
-    from scipy.spatial.distance import directed_hausdorff
-
-    first = _points("first", first)
-    second = _points("second", second, dim=first.shape[1])
-    return max(directed_hausdorff(a, b)[0] for a, b in ((first, second), (second, first)))
-
-
-def spectral_distance(generated, truth, *, sigma: float = 20.0) -> float:
+def spectral_distance(
+    generated: npt.ArrayLike, truth: npt.ArrayLike, *, sigma: float = 20.0
+) -> float:
     r"""Hellinger distance of two power spectra, :math:`D_H`, the mean over coordinates.
 
     .. math:: D_H = \sqrt{1 - \sum_\omega \sqrt{P_\omega Q_\omega}}
@@ -351,14 +353,13 @@ def spectral_distance(generated, truth, *, sigma: float = 20.0) -> float:
     """
     from scipy.ndimage import gaussian_filter1d
 
-    truth = _points("truth", truth, least=4)
-    generated = _points("generated", generated, dim=truth.shape[1], finite=False)
+    truth = checks.reals("truth", truth, ("steps", "dim"), least=4)
+    generated = checks.reals("generated", generated, ("steps", truth.shape[1]), finite=False)
     if len(generated) != len(truth):
         raise ValueError(
             f"generated: got {len(generated)} steps, expected {len(truth)}, as many as in truth"
         )
-    if not (np.isfinite(sigma) and sigma >= 0):
-        raise ValueError(f"sigma: got {sigma}, expected a number that is not negative")
+    sigma = checks.real("sigma", sigma, least=0)
     _varies(truth)
 
     def spectra(series):
@@ -369,13 +370,13 @@ def spectral_distance(generated, truth, *, sigma: float = 20.0) -> float:
 
     distances = np.ones(truth.shape[1])
     moves = np.all(np.isfinite(generated), axis=0)
-    moves[moves] = _range(generated[:, moves]) > 0
+    moves[moves] = _extent(generated[:, moves]) > 0
     common = np.sqrt(spectra(generated[:, moves]) * spectra(truth[:, moves])).sum(axis=0)
     distances[moves] = np.sqrt(np.maximum(1 - common, 0))
     return float(distances.mean())
 
 
-def peaks(values, dt: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+def peaks(values: npt.ArrayLike, dt: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     """Local maxima of a series, between samples: the top of a parabola through three of them.
 
     Successive maxima of Lorenz' z, one against the next, are almost on one curve.
@@ -398,16 +399,14 @@ def peaks(values, dt: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     """
     from scipy.signal import argrelmax
 
-    values = np.asarray(values, dtype=float)
-    if values.ndim != 1 or len(values) < 3 or not np.all(np.isfinite(values)):
-        raise ValueError(f"values: got shape {values.shape}, expected (steps,), 3 or more, finite")
+    values, dt = checks.reals("values", values, ("steps",), least=3), checks.real("dt", dt, above=0)
     top = argrelmax(values)[0]
     before, at, after = values[top - 1], values[top], values[top + 1]
     offset = (before - after) / (2 * (before - 2 * at + after))
     return dt * (top + offset), at - (before - after) * offset / 4
 
 
-def return_map(values) -> np.ndarray:
+def return_map(values: npt.ArrayLike) -> np.ndarray:
     """Pairs of successive maxima of a series.
 
     Of Lorenz' z they are almost on one curve: chaos in three dimensions, seen as a map of one
@@ -437,7 +436,7 @@ def return_map(values) -> np.ndarray:
     return np.stack([heights[:-1], heights[1:]], axis=1)
 
 
-def return_map_distance(generated, truth) -> float:
+def return_map_distance(generated: npt.ArrayLike, truth: npt.ArrayLike) -> float:
     """How far the points of one return map are from the curve of another.
 
     The curve runs straight from each true point to the next along the first axis. What is
@@ -469,11 +468,11 @@ def return_map_distance(generated, truth) -> float:
     >>> bool(np.isclose(return_map_distance(lifted, tent), 0.1 / tent[:, 1].std()))
     True
     """
-    truth = _points("truth", truth, dim=2, least=2)
-    generated = _points("generated", generated, dim=2, least=0)
+    truth = checks.reals("truth", truth, ("pairs", 2), least=2)
     _varies(truth)
-    if len(generated) == 0:
+    if np.size(generated) == 0:
         return np.inf
+    generated = checks.reals("generated", generated, ("pairs", 2))
     x, y = truth[np.argsort(truth[:, 0])].T
     now, following = generated.T
     within = np.clip(now, x[0], x[-1])
@@ -495,7 +494,9 @@ class Floor(NamedTuple):
     largest: float
 
 
-def sampling_floor(metric: Callable, trajectories: Sequence) -> Floor:
+def sampling_floor(
+    metric: Callable[[Any, Any], float], trajectories: Sequence[npt.ArrayLike]
+) -> Floor:
     """The distance of an attractor from itself, seen in stretches of finite length.
 
     No model can be expected to do better, and one within the floor's range cannot be told from

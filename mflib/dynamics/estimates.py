@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mflib.dynamics import _checks as check
+from mflib import checks
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ def success_rate(
                 "more, true or false"
             )
         passed, trials = int(outcomes.sum()), outcomes.size
-    trials = check.count("trials", trials)
-    passed = check.count("passed", passed, least=0, most=trials)
+    trials = checks.count("trials", trials)
+    passed = checks.count("passed", passed, least=0, most=trials)
     interval = binomtest(passed, trials).proportion_ci(method="wilson")
     return Estimate(passed / trials, float(interval.low), float(interval.high), trials, over)
 

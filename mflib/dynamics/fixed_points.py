@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from mflib.dynamics._checks import _one_system, _points
-from mflib.dynamics.systems import System
+from mflib import checks
+from mflib.dynamics.systems import System, one_of_a_kind
 
 
 class FixedPoint(NamedTuple):
@@ -33,7 +34,7 @@ class FixedPoint(NamedTuple):
         return self.kind.startswith("stable")
 
 
-def fixed_points(system: System, guesses) -> list[FixedPoint]:
+def fixed_points(system: System, guesses: npt.ArrayLike) -> list[FixedPoint]:
     """Fixed points of a flow or map that Newton's method reaches from the guesses.
 
     Parameters
@@ -59,24 +60,21 @@ def fixed_points(system: System, guesses) -> list[FixedPoint]:
     """
     from scipy.optimize import root
 
-    _one_system(system)
+    one_of_a_kind(system)
     if system.forcing is not None:
         raise ValueError(
             f"system: got {system.name}, which is forced, expected one without forcing"
         )
-    guesses = _points("guesses", guesses, dim=system.dim)
-    drift = np.eye(system.dim) if system.kind == "map" else np.zeros((system.dim, system.dim))
-    found = []
-    for guess in guesses:
-        solution = root(
-            lambda x: system.rhs(0, x) - drift @ x,
-            guess,
-            jac=lambda x: system.jacobian(0, x) - drift,
-            tol=1e-13,
-        )
-        point = solution.x
+    moves = np.eye(system.dim) * (system.kind == "map")  # a map rests where f(x) = x
+
+    def excess(x):
+        return system.rhs(0, x) - moves @ x
+
+    found: list[np.ndarray] = []
+    for guess in checks.reals("guesses", guesses, ("guesses", system.dim)):
+        point = root(excess, guess, jac=lambda x: system.jacobian(0, x) - moves, tol=1e-13).x
         size = 1 + np.linalg.norm(point)
-        still = np.linalg.norm(system.rhs(0, point) - drift @ point) < 1e-9 * size
+        still = np.linalg.norm(excess(point)) < 1e-9 * size
         if still and all(np.linalg.norm(point - other) > 1e-6 * size for other in found):
             found.append(point)
     found.sort(key=lambda point: tuple(point.round(6) + 0.0))

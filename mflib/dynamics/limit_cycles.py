@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from mflib.dynamics._checks import _one_system
-from mflib.dynamics.systems import System
-from mflib.dynamics.trajectories import trajectory
+from mflib import checks
+from mflib.dynamics.systems import LONGEST, System, one_of_a_kind, waiting_time
+from mflib.dynamics.trajectories import limited, trajectory
+
+TIGHT: dict[str, Any] = {"method": "DOP853", "rtol": 1e-12, "atol": 1e-12}
+"""How orbits are integrated here."""
 
 
 class LimitCycle(NamedTuple):
@@ -35,7 +39,10 @@ class LimitCycle(NamedTuple):
 
 
 def find_limit_cycle(
-    system: System, initial=None, transient: float | None = None, longest: float | None = None
+    system: System,
+    initial: npt.ArrayLike | None = None,
+    transient: float | None = None,
+    longest: float | None = None,
 ) -> LimitCycle:
     r"""The stable limit cycle an orbit ends on, to ten digits or so.
 
@@ -56,10 +63,6 @@ def find_limit_cycle(
     longest : float, optional
         Longest period looked for; by default the system's transient.
 
-    Returns
-    -------
-    Cycle
-
     Raises
     ------
     ValueError
@@ -68,78 +71,77 @@ def find_limit_cycle(
     Examples
     --------
     >>> from mflib.dynamics.systems import system
-    >>> found = cycle(system("van_der_pol", mu=1.0))
+    >>> found = find_limit_cycle(system("van_der_pol", mu=1.0))
     >>> round(found.period, 6), found.exponents.round(5) + 0.0
     (6.663287, array([ 0.     , -1.05938]))
     """
-    from scipy.integrate import solve_ivp
-
-    _one_system(system)
+    one_of_a_kind(system)
     if system.kind != "flow" or system.forcing is not None:
         raise ValueError(f"system: got {system.name}, expected a flow without forcing")
-    wait = system.transient if transient is None else transient
+    wait = waiting_time(system, transient)
     longest = system.transient if longest is None else longest
-    if not (np.isfinite(longest) and longest > 0):
-        raise ValueError(f"longest: got {longest}, expected a positive time")
+    longest = checks.real("longest", longest, above=0, most=LONGEST * system.dt)
     x = trajectory(system, 1, initial=initial, transient=wait)[0]
-    tight = {"method": "DOP853", "rtol": 1e-12, "atol": 1e-12}
-    velocity = system.rhs(0, x)
-    if np.linalg.norm(velocity) < 1e-6 * (1 + np.linalg.norm(x)):
+    if np.linalg.norm(system.rhs(0, x)) < 1e-6 * (1 + np.linalg.norm(x)):
         raise ValueError(f"system: {system.name} ends on a fixed point, expected a limit cycle")
+    found = _closed(system, x, *_first_return(system, x, longest))
+    if found is None or np.any(np.abs(found.multipliers[1:]) > 1 + 1e-6):
+        raise ValueError(
+            f"system: {system.name} comes back to no point within {longest:g} units of time, "
+            "expected a limit cycle; the orbit is chaotic, not settled, or its period longer"
+        )
+    return found
+
+
+def _first_return(system, x, longest):
+    """The time until the orbit is back near ``x``, or NaN; and how far it goes from there."""
+    from scipy.integrate import solve_ivp
+
+    velocity = system.rhs(0, x)
 
     def crossing(t, y):
         return velocity @ (y - x)
 
-    crossing.direction = 1
-    run = solve_ivp(system.rhs, (0, longest), x, events=crossing, **tight)
+    crossing.direction = 1  # type: ignore[attr-defined]
+    with np.errstate(over="ignore", invalid="ignore"):
+        run = solve_ivp(limited(system, longest), (0, longest), x, events=crossing, **TIGHT)
     size = np.max(np.linalg.norm(run.y.T - x, axis=1))
-    gaps = np.linalg.norm(run.y_events[0] - x, axis=1) if len(run.t_events[0]) else np.array([])
-    close = np.flatnonzero((gaps < 1e-3 * size) & (run.t_events[0] > 1e-6 * longest))
-    problem = (
-        f"system: {system.name} comes back to no point within {longest:g} units of time, expected "
-        "a limit cycle; the orbit is chaotic, not settled, or its period longer"
-    )
-    if len(close) == 0:
-        raise ValueError(problem)
-    period = run.t_events[0][close[0]]
+    times, places = run.t_events[0], run.y_events[0].reshape(-1, system.dim)
+    near = (np.linalg.norm(places - x, axis=1) < 1e-3 * size) & (times > 1e-6 * longest)
+    return (times[near][0] if near.any() else np.nan), size
+
+
+def _closed(system, x, period, size):
+    """The cycle near ``x``, or None: a point, a period and their variations, by Newton's method."""
+    from scipy.integrate import solve_ivp
+
+    dim, velocity = system.dim, system.rhs(0, x)
 
     def variational(t, y):
-        at, matrix = y[: system.dim], y[system.dim : -1].reshape(system.dim, system.dim)
-        jacobian = system.jacobian(t, at)
-        return np.concatenate(
-            [system.rhs(t, at), (jacobian @ matrix).ravel(), [np.trace(jacobian)]]
-        )
+        jacobian = system.jacobian(t, y[:dim])
+        turn = jacobian @ y[dim:-1].reshape(dim, dim)
+        return np.concatenate([system.rhs(t, y[:dim]), turn.ravel(), [np.trace(jacobian)]])
 
     for _ in range(8):
-        y = np.concatenate([x, np.eye(system.dim).ravel(), [0.0]])
-        y = solve_ivp(variational, (0, period), y, **tight).y[:, -1]
-        end, monodromy = y[: system.dim], y[system.dim : -1].reshape(system.dim, system.dim)
+        if not period > 0:
+            return None
+        y = np.concatenate([x, np.eye(dim).ravel(), [0.0]])
+        y = solve_ivp(variational, (0, period), y, **TIGHT).y[:, -1]
+        end, monodromy = y[:dim], y[dim:-1].reshape(dim, dim)
         if np.linalg.norm(end - x) < 1e-11 * size:
             break
-        matrix = np.block(
-            [
-                [monodromy - np.eye(system.dim), system.rhs(0, end)[:, None]],
-                [velocity[None], np.zeros((1, 1))],
-            ]
-        )
+        aside = np.append(velocity, 0.0)
+        matrix = np.vstack([np.c_[monodromy - np.eye(dim), system.rhs(0, end)], aside])
         change = np.linalg.solve(matrix, np.append(x - end, 0.0))
         x, period = x + change[:-1], period + change[-1]
-    if not (period > 0 and np.linalg.norm(end - x) < 1e-8 * size):
-        raise ValueError(problem)
+    if not np.linalg.norm(end - x) < 1e-8 * size:
+        return None
     multipliers = np.linalg.eigvals(monodromy).astype(complex)
     multipliers = multipliers[np.argsort(np.abs(multipliers - 1))]
-    others = np.abs(multipliers[1:])
-    if np.any(others > 1 + 1e-6):
-        raise ValueError(problem)
-    if system.dim == 2:
-        exponents = np.array([0.0, y[-1] / period])
-    else:
-        exponents = np.append(0.0, np.sort(np.log(np.maximum(others, 1e-300)) / period)[::-1])
-
-    def turning(t, y):
-        return system.rhs(t, y)[0]
-
-    run = solve_ivp(system.rhs, (0, period * 1.01), x, events=turning, **tight)
-    return LimitCycle(
-        x, float(period), multipliers, exponents, float(np.abs(run.y_events[0][:, 0]).max())
+    others = np.log(np.maximum(np.abs(multipliers[1:]), 1e-300)) / period
+    exponents = np.append(0.0, [y[-1] / period] if dim == 2 else np.sort(others)[::-1])
+    turns = solve_ivp(
+        system.rhs, (0, period * 1.01), x, events=lambda t, y: system.rhs(t, y)[0], **TIGHT
     )
+    amplitude = float(np.abs(turns.y_events[0][:, 0]).max())
+    return LimitCycle(x, float(period), multipliers, exponents, amplitude)

@@ -1,10 +1,9 @@
-r"""How fast neighbours part: Lyapunov spectra, dimension, Floquet exponents, Feigenbaum's number.
+r"""How fast neighbours part: Lyapunov spectra and the Kaplan–Yorke dimension.
 
-:func:`benettin_spectrum` is the method, for whatever can move a state together with a frame of tangent
-vectors: it re-orthonormalises the frame after every segment and averages the logarithms of
-the stretching. :func:`spectrum` feeds it the flows and maps of :mod:`mflib.dynamics.systems`.
-:func:`network_spectrum` does the same for networks, with their loop closed or driven by data, in
-compiled code.
+:func:`benettin_spectrum` is the method, for whatever can move a state together with a frame of
+tangent vectors: it re-orthonormalises the frame after every segment and averages the logarithms
+of the stretching. :func:`spectrum` feeds it flows and maps. Where other code does the moving and
+keeps the logarithms, :meth:`Spectrum.from_growth` does the averaging.
 
 A spectrum can be checked without any literature. The sum of all exponents is the mean trace of
 the Jacobian (of a map, the mean :math:`\log|\det J|`), and that is measured along the same
@@ -13,15 +12,21 @@ trajectories.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from mflib.dynamics._checks import _count, _initial, _step
-from mflib.dynamics.systems import System
-from mflib.dynamics.trajectories import trajectory
+from mflib import checks
+from mflib.dynamics.systems import System, time_step, waiting_time
+from mflib.dynamics.trajectories import _components, trajectory
 
+CONSERVED = 1e-6
+"""A volume that grows more slowly, relative to the largest exponent, is conserved."""
+PARTING = 0.15
+"""Share of the neighbours' parting in a single step from which on noise is suspected."""
 BLOCKS = 40
 """At least so many blocks are drawn from in a bootstrap."""
 SPREAD = 1e-4
@@ -40,7 +45,7 @@ class Spectrum:
         95 % intervals by a bootstrap over blocks of the trajectories.
     members : numpy.ndarray, shape (members, count)
         The exponents of each trajectory on its own.
-    volume : float
+    volume_growth_rate : float
         Mean rate at which the logarithm of phase-space volume grows along the same
         trajectories: trace or log |det| of the Jacobian. NaN if it was not measured.
     time : float
@@ -54,10 +59,49 @@ class Spectrum:
     exponents: np.ndarray
     intervals: np.ndarray
     members: np.ndarray
-    volume: float
+    volume_growth_rate: float
     time: float
     dim: int
     forced: bool = False
+
+    @classmethod
+    def from_growth(
+        cls,
+        logarithms: np.ndarray,
+        time: float,
+        *,
+        dim: int,
+        rng: np.random.Generator,
+        volumes: npt.ArrayLike = np.nan,
+        forced: bool = False,
+    ) -> Spectrum:
+        """The averages of what tangent vectors have grown by.
+
+        Parameters
+        ----------
+        logarithms : numpy.ndarray, shape (segments, members, count)
+            Of the factors by which orthonormal vectors have grown in each segment.
+        time : float
+            Units of time a segment takes.
+        dim : int
+            Of the state.
+        rng : numpy.random.Generator
+            Draws the bootstrap.
+        volumes : array_like
+            Logarithms of the factors by which a small volume has grown, of any shape with the
+            mean of all segments.
+        forced : bool
+        """
+        rates = logarithms / time
+        return cls(
+            exponents=rates.mean(axis=(0, 1)),
+            intervals=_bootstrap(rates, rng),
+            members=rates.mean(axis=0),
+            volume_growth_rate=float(np.mean(volumes) / time),
+            time=rates.shape[0] * rates.shape[1] * time,
+            dim=dim,
+            forced=forced,
+        )
 
     @property
     def complete(self) -> bool:
@@ -66,10 +110,21 @@ class Spectrum:
 
     @property
     def identity_error(self) -> float:
-        """Relative difference of the sum of all exponents and ``volume``."""
+        """Difference of the sum of all exponents and the volume's growth rate, relative to that.
+
+        Where volume is conserved it is relative to the largest exponent's size. NaN if the
+        growth of volume was not measured.
+
+        Raises
+        ------
+        ValueError
+            If exponents are missing.
+        """
         if not self.complete:
             raise ValueError(f"spectrum: got {len(self.exponents)} exponents, expected {self.dim}")
-        return abs(float(np.sum(self.exponents)) - self.volume) / abs(self.volume)
+        error = abs(float(np.sum(self.exponents)) - self.volume_growth_rate)
+        largest, size = float(np.max(np.abs(self.exponents))), abs(self.volume_growth_rate)
+        return error / (largest or 1.0) if size <= CONSERVED * largest else error / size
 
     @property
     def dimension(self) -> float:
@@ -77,14 +132,26 @@ class Spectrum:
 
         A sum of exponents counts as zero within the half width of the first exponents'
         intervals.
+
+        Raises
+        ------
+        ValueError
+            If exponents are missing and the sum of those that are there is not negative: then
+            the dimension depends on the others.
         """
         exponents = np.sort(np.append(self.exponents, [0.0] * self.forced))[::-1]
         error = float(np.max(np.diff(self.intervals[:2], axis=1))) / 2
         tolerance = max(1e-3 * abs(exponents[0]), error if np.isfinite(error) else 0.0)
-        return kaplan_yorke(exponents, tolerance)
+        found = kaplan_yorke(exponents, tolerance)
+        if found == len(exponents) and not self.complete:
+            raise ValueError(
+                f"spectrum: got {len(self.exponents)} of {self.dim} exponents, whose sum is not "
+                "negative, expected as many as make it so"
+            )
+        return found
 
 
-def kaplan_yorke(exponents, tolerance: float | None = None) -> float:
+def kaplan_yorke(exponents: npt.ArrayLike, tolerance: float | None = None) -> float:
     r"""Kaplan–Yorke dimension of an attractor.
 
     .. math:: D = j + \frac{\lambda_1 + \dots + \lambda_j}{|\lambda_{j+1}|}
@@ -111,13 +178,10 @@ def kaplan_yorke(exponents, tolerance: float | None = None) -> float:
     >>> kaplan_yorke([-0.0000001, -2], tolerance=1e-5), kaplan_yorke([-0.5, -0.5])
     (1.0, 0.0)
     """
-    exponents = np.asarray(exponents, dtype=float)
-    if exponents.ndim != 1 or len(exponents) == 0 or not np.all(np.isfinite(exponents)):
-        raise ValueError(f"exponents: got {exponents}, expected a list of finite numbers")
+    exponents = checks.reals("exponents", exponents, ("count",))
     if tolerance is None:
         tolerance = 1e-3 * abs(exponents[0])
-    if not tolerance >= 0:
-        raise ValueError(f"tolerance: got {tolerance}, expected a number that is not negative")
+    checks.real("tolerance", tolerance, least=0)
     if np.any(np.diff(exponents) > 2 * tolerance):
         raise ValueError(f"exponents: got {exponents}, expected falling order")
     sums = np.cumsum(exponents)
@@ -187,80 +251,52 @@ def benettin_spectrum(
     >>> matrix = np.array([[2.0, 1.0], [0.0, 0.5]])
     >>> def advance(state, frame):
     ...     return state @ matrix.T * 0, matrix @ frame, np.zeros(len(state))
-    >>> found = propagate(advance, np.zeros((1, 2)), segments=1000)
+    >>> found = benettin_spectrum(advance, np.zeros((1, 2)), segments=1000)
     >>> found.exponents.round(3)
     array([ 0.693, -0.693])
     """
+    checks.reals("state", state, ("members", "dim"))
     state = np.asarray(state)
-    if state.ndim != 2 or state.size == 0 or not np.all(np.isfinite(state)):
-        raise ValueError(f"state: got shape {state.shape}, expected (members, dim), finite")
-    segments = _count("segments", segments)
-    discard = -(-segments // 4) if discard is None else _count("discard", discard, least=0)
+    segments = checks.count("segments", segments)
+    discard = -(-segments // 4) if discard is None else checks.count("discard", discard, least=0)
     members, dim = state.shape
-    count = _how_many(count, dim)
-    if not (np.isfinite(time) and time > 0):
-        raise ValueError(f"time: got {time}, expected a positive time")
+    count = dim if count is None else checks.count("count", count, most=dim)
+    time = checks.real("time", time, above=0)
     rng = np.random.default_rng(seed)
-    frame = _frame(rng, members, dim, count)
+    frame = random_frame(rng, members, dim, count)
     logarithms = np.empty((segments, members, count))
     volumes = np.full((segments, members), np.nan)
     for n in range(-discard, segments):
         with np.errstate(over="ignore", invalid="ignore"):
             state, frame, volume = advance(state, frame)
         if not np.all(np.isfinite(state)):
-            raise _unbounded((discard + n + 1) * time)
+            raise ValueError(
+                f"state: got one whose orbit left all bounds after {(discard + n + 1) * time:.6g} "
+                "units of time, expected bounded orbits"
+            )
         frame, lengths = _orthonormal(np.asarray(frame))
         if n >= 0:
             with np.errstate(divide="ignore"):
                 logarithms[n] = np.log(lengths)
             if volume is not None:
                 volumes[n] = volume
-    return _averaged(logarithms, volumes, time, dim, rng, forced)
+    return Spectrum.from_growth(logarithms, time, dim=dim, rng=rng, volumes=volumes, forced=forced)
 
 
-def _how_many(count, dim):
-    """Exponents asked for, by default all."""
-    count = dim if count is None else _count("count", count)
-    if count > dim:
-        raise ValueError(f"count: got {count}, expected at most {dim}, the dimension of the state")
-    return count
-
-
-def _frame(rng, members, dim, count):
+def random_frame(rng: np.random.Generator, members: int, dim: int, count: int) -> np.ndarray:
+    """Orthonormal tangent vectors to begin with, shape ``(members, dim, count)``."""
     return _orthonormal(rng.normal(size=(members, dim, count)))[0]
-
-
-def _unbounded(time):
-    return ValueError(
-        f"state: got one whose orbit left all bounds after {time:.6g} units of time, expected "
-        "bounded orbits"
-    )
-
-
-def _averaged(logarithms, volumes, time, dim, rng, forced=False) -> Spectrum:
-    """From the growth in each segment: of vectors (segments, members, count), and of volumes."""
-    segments, members, _ = logarithms.shape
-    rates = logarithms / time
-    return Spectrum(
-        exponents=rates.mean(axis=(0, 1)),
-        intervals=_bootstrap(rates, rng),
-        members=rates.mean(axis=0),
-        volume=float(np.mean(volumes) / time),
-        time=segments * members * time,
-        dim=dim,
-        forced=forced,
-    )
 
 
 def spectrum(
     system: System,
     *,
-    steps: int = 1_000_000,
+    steps: int = 10_000,
+    members: int = 100,
     dt: float | None = None,
     count: int | None = None,
-    initial=None,
+    initial: npt.ArrayLike | None = None,
     transient: float | None = None,
-    members: int | None = None,
     segment: int | None = None,
     seed: int = 0,
 ) -> Spectrum:
@@ -277,7 +313,11 @@ def spectrum(
         If a parameter is an array, each of its values gets a trajectory of its own, and
         ``members`` of the result lists their exponents.
     steps : int
-        Of all members together, so the time averaged over is ``steps * dt``.
+        Of each member, so the time averaged over is ``steps * members * dt``. Steps that do not
+        fill a segment are left out.
+    members : int
+        Trajectories, if no parameter is an array. More are faster together than one by one, but
+        each costs a transient.
     dt : float, optional
         By default the system's natural step.
     count : int, optional
@@ -287,16 +327,9 @@ def spectrum(
     transient : float, optional
         Time to reach the attractor, and again for the vectors to find their directions; by
         default the system's own.
-    members : int, optional
-        Trajectories. More are faster together, but each costs a transient. By default at most
-        128, and so few that each is measured as long as the transient lasts.
     segment : int, optional
         Steps between orthonormalisations; by default 10 for a flow and 1 for a map.
     seed : int
-
-    Returns
-    -------
-    Spectrum
 
     Raises
     ------
@@ -306,36 +339,28 @@ def spectrum(
     Examples
     --------
     >>> from mflib.dynamics.systems import system
-    >>> found = spectrum(system("henon"), steps=100_000)
+    >>> found = spectrum(system("henon"), steps=1000)
     >>> found.exponents.round(2)
     array([ 0.42, -1.62])
     >>> bool(np.isclose(found.exponents.sum(), np.log(0.3)))
     True
     """
-    dt = _step(system, dt)
-    steps = _count("steps", steps)
-    segment = (
-        (10 if system.kind == "flow" else 1) if segment is None else _count("segment", segment)
-    )
-    start = system.initial if initial is None else initial
-    start = _initial(system, start, ndim=1)
-    wait = system.transient if transient is None else transient
-    if not (np.isfinite(wait) and wait >= 0):
-        raise ValueError(f"transient: got {wait}, expected a time that is not negative")
-    if members is None:
-        members = int(np.clip(steps * dt / max(wait, dt), 8, 128))
-    members = _count("members", members)
+    dt = time_step(system, dt)
+    default = 10 if system.kind == "flow" else 1
+    segment = default if segment is None else checks.count("segment", segment)
+    steps = max(segment, checks.count("steps", steps))
+    start = checks.reals("initial", system.initial if initial is None else initial, (system.dim,))
+    wait = waiting_time(system, transient)
     if system.forcing is not None:
         wait = np.ceil(wait / system.forcing) * system.forcing
+    members = checks.count("members", members)
     families = [len(value) for value in system.parameters.values() if np.ndim(value)]
-    members = families[0] if families else members
-    each = max(segment, steps // members)
-    discard = int(np.ceil(wait / dt / segment))
+    discard: int | None = int(np.ceil(wait / dt / segment))
     if families:
-        state = np.tile(start, (members, 1))
+        state = np.tile(start, (families[0], 1))
     elif system.kind == "map":  # one orbit, cut into pieces
-        each = each // 30 * 30 + 1  # on a short cycle, pieces begin at each of its points in turn
-        state = trajectory(system, members * each, initial=start, transient=wait)[::each]
+        steps = steps // 30 * 30 + 1  # on a short cycle, pieces begin at each of its points in turn
+        state = trajectory(system, members * steps, initial=start, transient=wait)[::steps]
         discard = None
     else:
         spacing = max(system.dt, wait / members)
@@ -347,7 +372,7 @@ def spectrum(
     return benettin_spectrum(
         _advance(system, dt, segment),
         state,
-        segments=each // segment,
+        segments=steps // segment,
         time=segment * dt,
         discard=discard,
         count=count,
@@ -358,29 +383,28 @@ def spectrum(
 
 def _advance(system: System, dt: float, segment: int) -> Callable:
     """Move state and frame of a system ``segment`` steps on; members are the last axis inside."""
+    f = functools.partial(_components, system)
+    jacobian_rows = system.jacobian_rows
     taken = 0
 
     def flow(t, x, frame):
-        k, rows = np.stack(system.equations(t, x)), system.jacobian_rows(t, x)
+        k, rows = f(t, x), jacobian_rows(t, x)
         turn, trace = _product(rows, frame), _trace(rows)
         total_k, total_turn, total_trace = k, turn, trace
         for fraction, weight in ((dt / 2, 2), (dt / 2, 2), (dt, 1)):
             at = x + fraction * k
-            k = np.stack(system.equations(t + fraction, at))
-            rows = system.jacobian_rows(t + fraction, at)
+            k, rows = f(t + fraction, at), jacobian_rows(t + fraction, at)
             turn, trace = _product(rows, frame + fraction * turn), _trace(rows)
             total_k, total_turn = total_k + weight * k, total_turn + weight * turn
             total_trace = total_trace + weight * trace
         h = dt / 6
         return x + h * total_k, frame + h * total_turn, h * total_trace
 
-    def map_(n, x, frame):
-        rows = system.jacobian_rows(n, x)
-        with np.errstate(divide="ignore"):
-            volume = np.log(np.abs(_determinant(rows)))
-        return np.stack(system.equations(n, x)), _product(rows, frame), volume
+    def iteration(n, x, frame):
+        volume = np.linalg.slogdet(system.jacobian(n, x.T))[1]
+        return f(n, x), _product(jacobian_rows(n, x), frame), volume
 
-    step = flow if system.kind == "flow" else map_
+    step = flow if system.kind == "flow" else iteration
 
     def advance(state, frame):
         nonlocal taken
@@ -409,13 +433,6 @@ def _trace(rows):
     return sum(row[i] for i, row in enumerate(rows))
 
 
-def _determinant(rows):
-    if len(rows) == 1:
-        return rows[0][0]
-    (a, b), (c, d) = rows
-    return a * d - b * c
-
-
 def _orthonormal(frame):
     """Modified Gram–Schmidt on the columns of ``(members, dim, count)``; and their lengths."""
     frame = frame.copy()
@@ -442,7 +459,7 @@ def _bootstrap(rates, rng, draws=1000):
     return np.quantile(means, [0.025, 0.975], axis=0).T
 
 
-def rosenstein_exponent(points, dt: float, *, horizon: float | None = None) -> float:
+def rosenstein_exponent(points: npt.ArrayLike, dt: float, *, horizon: float | None = None) -> float:
     """Largest exponent estimated from one trajectory alone, after Rosenstein and others.
 
     Every point is followed beside its nearest neighbour in space, neighbours in time left out.
@@ -453,7 +470,7 @@ def rosenstein_exponent(points, dt: float, *, horizon: float | None = None) -> f
     Parameters
     ----------
     points : array_like, shape (steps, dim)
-        On the attractor, in the whole space.
+        On the attractor, in the whole space, 200 steps or more.
     dt : float
     horizon : float, optional
         Time over which the distance is followed; by default until the mean logarithm has gone
@@ -464,30 +481,38 @@ def rosenstein_exponent(points, dt: float, *, horizon: float | None = None) -> f
     float
         Per unit of time; 0 if distances do not grow by a factor e.
 
+    Raises
+    ------
+    ValueError
+        If an argument does not fit, no orbit comes back to itself, or neighbours part at once
+        and then more slowly, which is noise, or uneven sampling, and no exponent.
+
     References
     ----------
     Rosenstein, Collins and De Luca (1993), Physica D 65, 117-134,
     doi:10.1016/0167-2789(93)90009-P.
     """
-    from scipy.spatial import cKDTree
-
-    points = np.asarray(points, dtype=float)
-    if points.ndim != 2 or len(points) < 200 or not np.all(np.isfinite(points)):
-        raise ValueError(
-            f"points: got shape {points.shape}, expected (steps, dim), 200 steps or more, finite"
-        )
-    if not dt > 0:
-        raise ValueError(f"dt: got {dt}, expected a positive time")
+    points = checks.reals("points", points, ("steps", "dim"), least=200)
+    dt = checks.real("dt", dt, above=0)
     follow = len(points) // 10 if horizon is None else round(horizon / dt)
     if not 2 <= follow < len(points) // 2:
         raise ValueError(f"horizon: got {horizon}, expected from 2 steps to half the series")
+    curve = neighbour_distances(points, follow)
+    if parts_at_once(curve):
+        raise ValueError("points: got a series in which noise or uneven sampling dominates")
+    return growth_rate(curve, dt, whole=horizon is not None)
+
+
+def neighbour_distances(points: np.ndarray, follow: int) -> np.ndarray:
+    """Mean logarithm of the distance of neighbours, 0 to ``follow`` steps on."""
+    from scipy.spatial import cKDTree
+
     size = np.linalg.norm(np.ptp(points, axis=0))
     last = len(points) - follow
     apart = _correlation_time(points)
     tree = cKDTree(points[:last])
-    chosen = np.linspace(0, last - 1, min(last, 1000)).astype(int)
     pairs = []
-    for i in chosen:
+    for i in np.linspace(0, last - 1, min(last, 1000)).astype(int):
         _, near = tree.query(points[i], k=min(last, 4 * apart + 2))
         near = near[np.abs(near - i) > apart]
         if len(near):
@@ -497,12 +522,26 @@ def rosenstein_exponent(points, dt: float, *, horizon: float | None = None) -> f
     i, j = np.array(pairs).T
     ahead = np.arange(follow + 1)[:, None]
     distance = np.linalg.norm(points[i + ahead] - points[j + ahead], axis=-1)
-    curve = np.mean(np.log(np.maximum(distance, 1e-12 * max(size, 1e-300))), axis=1)
-    if horizon is None:
+    return np.mean(np.log(np.maximum(distance, 1e-12 * max(size, 1e-300))), axis=1)
+
+
+def parts_at_once(curve: np.ndarray) -> bool:
+    """Whether neighbours part in their first step by much of the whole way, and then slow down.
+
+    In deterministic motion the second step takes them about as far as the first.
+    """
+    first, second = np.diff(curve[:3])
+    rise = curve.max() - curve[0]
+    return bool(rise >= 1 and first > PARTING * rise and first > 2 * second)
+
+
+def growth_rate(curve: np.ndarray, dt: float, whole: bool = False) -> float:
+    """Slope of the curve's rise, or of the whole curve; 0 if neighbours stay together."""
+    if not whole:
         rise = curve.max() - curve[0]
-        end = int(np.argmax(curve >= curve[0] + 0.8 * rise)) + 1
-        if rise < 1:  # neighbours stay together, on a cycle or torus
+        if rise < 1:  # on a cycle or torus
             return 0.0
+        end = int(np.argmax(curve >= curve[0] + 0.8 * rise)) + 1
         curve = curve[: max(end, 3)]
     slope = np.polyfit(dt * np.arange(len(curve)), curve, 1)[0]
     return max(float(slope), 0.0)

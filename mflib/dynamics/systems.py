@@ -25,6 +25,8 @@ from mflib.dynamics import equations
 
 IMAGINARY = 1e-30
 """Step of complex-step derivatives: its square vanishes beside any number."""
+LONGEST = 10**6
+"""Natural time steps that a transient or a time step may last, so that every call ends."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,13 +103,17 @@ class System:
         usual = "xyz"[:dim] if dim <= 3 else [f"x{k + 1}" for k in range(dim)]
         parameters = {key: _parameter(key, value) for key, value in self.parameters.items()}
         bound = functools.partial(self.equations, **parameters)
-        found = len(bound(0.0, initial.tolist()))
+        found = self._tried(initial, parameters)
         if found != dim or len(self.variables) not in (0, dim):
             raise ValueError(
                 f"initial: got {dim} coordinates, expected as many as the equations of {self.name} "
                 f"have components, {found}, and as there are names of variables"
             )
         rows = self.jacobian_rows or _derived(self.equations, initial, parameters)
+        if self.jacobian_rows and not _agree(rows, self.equations, initial, parameters):
+            raise ValueError(
+                "jacobian_rows: got other derivatives than differences of the equations show"
+            )
         changed = {
             "initial": initial,
             "parameters": MappingProxyType(parameters),
@@ -124,6 +130,25 @@ class System:
             omega = parameters.get(self.frequency)
             if omega is None or np.ndim(omega) or omega <= 0:
                 raise ValueError(f"{self.frequency}: got {omega}, expected one positive number")
+
+    def _tried(self, initial: np.ndarray, parameters: Mapping) -> int:
+        """Components of the equations, called as they will be called: with arrays."""
+        near, single = _near(initial), _single(parameters)
+        try:
+            with np.errstate(all="ignore"):
+                found, later = (self.equations(t, near, **single) for t in (0.0, 0.1))
+                moved = not np.array_equal(np.hstack(found), np.hstack(later), equal_nan=True)
+        except Exception as error:
+            raise ValueError(
+                f"equations: got {error!r} when called with the time, an array for each coordinate "
+                f"and {', '.join(parameters) or 'no parameters'} by name, expected components"
+            ) from error
+        if moved and self.frequency is None:
+            raise ValueError(
+                "frequency: got None, but the equations depend on time, expected the parameter "
+                "that is the angular frequency of the forcing"
+            )
+        return len(found)
 
     @property
     def dim(self) -> int:
@@ -201,12 +226,7 @@ class System:
         return flat.reshape(*flat.shape[:-1], self.dim, self.dim).astype(float)
 
     def _components(self, x: npt.ArrayLike) -> list[np.ndarray]:
-        x = np.asarray(x, dtype=float)
-        if x.ndim < 1 or x.shape[-1] != self.dim:
-            raise ValueError(
-                f"x: got shape {x.shape}, expected (..., {self.dim}), the coordinates "
-                f"{', '.join(self.variables)} of {self.name} last"
-            )
+        x = checks.reals("x", x, ("...",) * (np.ndim(x) - 1) + (self.dim,), finite=False)
         return [x[..., i] for i in range(self.dim)]
 
 
@@ -221,21 +241,61 @@ def _parameter(key: str, value: Any) -> float | np.ndarray:
     return values.copy() if values.ndim else float(values)
 
 
+def _near(initial: np.ndarray) -> list[np.ndarray]:
+    """Coordinates of points around ``initial``."""
+    spread = np.random.default_rng(0).normal(size=(len(initial), 8))
+    return list(initial[:, None] + 0.1 * (1 + np.abs(initial[:, None])) * spread)
+
+
+def _single(parameters: Mapping) -> dict:
+    return {key: np.ravel(value)[0] for key, value in parameters.items()}
+
+
+def time_step(system: System, dt: float | None) -> float:
+    """The time step given, or else the natural one."""
+    dt = checks.real("dt", system.dt if dt is None else dt, above=0, most=LONGEST * system.dt)
+    if system.kind == "map" and dt != 1:
+        raise ValueError(f"dt: got {dt}, expected 1, because {system.name} is a map")
+    return dt
+
+
+def waiting_time(system: System, transient: float | None) -> float:
+    """The transient given, or else the system's own."""
+    transient = system.transient if transient is None else transient
+    return checks.real("transient", transient, least=0, most=LONGEST * system.dt)
+
+
+def one_of_a_kind(system: System) -> None:
+    """A system and no family."""
+    for key, value in system.parameters.items():
+        if np.ndim(value):
+            raise ValueError(f"{key}: got {len(value)} values, expected one; see ensemble")
+
+
 def _derived(function: Callable, initial: np.ndarray, parameters: Mapping) -> Callable:
     """Derivatives by complex steps, if they agree with central differences near ``initial``."""
-    spread = np.random.default_rng(0).normal(size=(len(initial), 8))
-    near = list(initial[:, None] + 0.1 * (1 + np.abs(initial[:, None])) * spread)
-    single = {k: v if np.ndim(v) == 0 else v[0] for k, v in parameters.items()}
-    rough = _differences(0.3, near, function=function, **single)
+    steps = functools.partial(_complex_steps, function=function)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", np.exceptions.ComplexWarning)
-            fine = _complex_steps(0.3, near, function=function, **single)
-        pairs = zip(np.ravel(rough), np.ravel(fine), strict=True)
-        exact = all(abs(a - b) <= 1e-5 * (1 + abs(a)) for a, b in pairs)
+            exact = _agree(steps, function, initial, parameters)
     except TypeError:  # a function that takes no complex numbers
         exact = False
-    return functools.partial(_complex_steps if exact else _differences, function=function)
+    return steps if exact else functools.partial(_differences, function=function)
+
+
+def _agree(rows: Callable, function: Callable, initial: np.ndarray, parameters: Mapping) -> bool:
+    """Whether these derivatives are those that differences show near ``initial``."""
+    near, single = _near(initial), _single(parameters)
+    with np.errstate(all="ignore"):
+        rough = _differences(0.3, near, function=function, **single)
+        fine = rows(0.3, near, **single)
+    pairs = [
+        (a, b)
+        for ours, theirs in zip(rough, fine, strict=True)
+        for a, b in zip(ours, theirs, strict=True)
+    ]
+    return all(np.all(~(np.abs(a - b) > 1e-4 * (1 + np.abs(a)))) for a, b in pairs)
 
 
 def _complex_steps(t: float, state: Sequence, *, function: Callable, **parameters: Any) -> list:

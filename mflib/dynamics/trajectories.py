@@ -1,27 +1,38 @@
-"""Trajectories: one orbit, exact to nine digits or more a step; or many orbits at once."""
+r"""Trajectories: one orbit, exact to nine digits or more a step; or many orbits at once.
+
+:func:`trajectory` is the reference; :func:`ensemble` is fast, for questions about where orbits
+go and not about where exactly they are. One step of its natural ``dt`` is wrong by less than a
+hundred-thousandth of the attractor's size, in most systems of the catalogue by less than a
+millionth; where Chua's orbit crosses a kink of its equations, by less than a ten-thousandth. A
+limit cycle or fixed point keeps the error small; chaos multiplies it, like any other, by
+:math:`e^{\lambda_1 t}`.
+"""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import count
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from mflib.dynamics._checks import _count, _initial, _one_system, _step
-from mflib.dynamics.systems import System
+from mflib import checks
+from mflib.dynamics.systems import System, one_of_a_kind, time_step, waiting_time
 
 ESCAPE = 1e6
-"""A coordinate beyond this has escaped: no attractor here reaches 200."""
+"""A coordinate beyond this has escaped: no attractor of the catalogue reaches 200."""
 CHUNK = 4096
 """So many members of an ensemble fit into the processor's cache with what is computed of them."""
+CALLS = 50
+"""Calls of the equations in a natural time step, beyond which an orbit is given up."""
 
 
 def trajectory(
     system: System,
     steps: int,
     dt: float | None = None,
-    initial=None,
+    initial: npt.ArrayLike | None = None,
     transient: float = 0.0,
     rtol: float = 1e-10,
 ) -> np.ndarray:
@@ -37,9 +48,9 @@ def trajectory(
     initial : array_like, shape (dim,), optional
         By default the system's own.
     transient : float
-        Time left out before the first point. Times of a forced flow go on from there:
-        the first point is at time ``transient``. ``system.transient`` is long enough to
-        reach the attractor.
+        Time left out before the first point, at most a million natural steps. Times of a
+        forced flow go on from there: the first point is at time ``transient``.
+        ``system.transient`` is long enough to reach the attractor.
     rtol : float
         Relative error allowed in a step; the absolute error allowed is a hundredth of that.
 
@@ -50,24 +61,24 @@ def trajectory(
     Raises
     ------
     ValueError
-        If an argument does not fit, or the orbit escapes.
+        If an argument does not fit, or the orbit escapes, or moves too fast to be followed.
 
     Examples
     --------
+    >>> from mflib.dynamics.systems import system
     >>> lorenz = system("lorenz")
     >>> trajectory(lorenz, steps=3, dt=0.01).round(4)
     array([[1.    , 1.    , 1.    ],
            [1.0126, 1.2599, 0.9849],
            [1.0488, 1.524 , 0.9731]])
     """
-    _one_system(system)
-    steps = _count("steps", steps)
-    dt = _step(system, dt)
-    start = _initial(system, system.initial if initial is None else initial, ndim=1)
-    if not (np.isfinite(transient) and transient >= 0):
-        raise ValueError(f"transient: got {transient}, expected a time that is not negative")
-    if not 2e-14 < rtol <= 1e-3:
-        raise ValueError(f"rtol: got {rtol}, expected more than 2e-14 and at most 1e-3")
+    one_of_a_kind(system)
+    steps = checks.count("steps", steps)
+    dt = time_step(system, dt)
+    initial = system.initial if initial is None else initial
+    start = checks.reals("initial", initial, (system.dim,))
+    transient = waiting_time(system, transient)
+    rtol = checks.real("rtol", rtol, least=2.3e-14, most=1e-3)
     if system.kind == "map":
         return _iterate(system, start, steps, round(transient))
     return _integrate(system, start, transient + dt * np.arange(steps), rtol)
@@ -76,28 +87,38 @@ def trajectory(
 def _integrate(system, start, times, rtol):
     from scipy.integrate import DOP853
 
+    _bounded(start, start, "time 0")
     points = np.empty((len(times), system.dim))
     begin = np.searchsorted(times, 0, side="right")
     points[:begin] = start
     if begin == len(times):
         return points
-    solver = DOP853(
-        lambda t, x: system.equations(t, x.tolist()),
-        0,
-        start,
-        times[-1],
-        rtol=rtol,
-        atol=rtol / 100,
-    )
+    f = limited(system, times[-1])
+    solver = DOP853(f, 0, start, times[-1], rtol=rtol, atol=rtol / 100)
     while solver.status == "running":
-        solver.step()
-        if solver.status == "failed" or not np.max(np.abs(solver.y)) < ESCAPE:
-            raise _escaped(start, f"time {solver.t:.6g}")
+        with np.errstate(over="ignore", invalid="ignore"):
+            solver.step()
+        _bounded(solver.y if solver.status != "failed" else np.inf, start, f"time {solver.t:.6g}")
         end = np.searchsorted(times, solver.t, side="right")
         if end > begin:
             points[begin:end] = solver.dense_output()(times[begin:end]).T
             begin = end
     return points
+
+
+def limited(system: System, time: float) -> Callable[[float, np.ndarray], Sequence]:
+    """The components of a flow, for so many calls as ``time`` may take; then a ValueError."""
+    calls, most = count(), CALLS * (1000 + time / system.dt)
+
+    def components(t, state):
+        if next(calls) > most:
+            raise ValueError(
+                f"initial: got an orbit of {system.name} that is at time {t:.6g} of {time:.6g} "
+                f"after {most:.3g} calls of its equations, expected one that moves less fast"
+            )
+        return system.equations(t, state.tolist())
+
+    return components
 
 
 def _iterate(system, start, steps, transient):
@@ -106,16 +127,17 @@ def _iterate(system, start, steps, transient):
         if n >= 0:
             points[n] = x
         if not max(map(abs, x)) < ESCAPE:
-            raise _escaped(start, f"{n + transient} iterations")
+            _bounded(x, start, f"{n + transient} iterations")
         x = system.equations(n, x)
     return points
 
 
-def _escaped(start, when):
-    return ValueError(
-        f"initial: got {start.tolist()}, from where the orbit escapes (a coordinate beyond "
-        f"{ESCAPE:g} after {when}), expected an initial condition with a bounded orbit"
-    )
+def _bounded(x, start, when):
+    if not np.max(np.abs(x)) < ESCAPE:
+        raise ValueError(
+            f"initial: got {start.tolist()}, from where the orbit escapes (a coordinate beyond "
+            f"{ESCAPE:g} after {when}), expected an initial condition with a bounded orbit"
+        )
 
 
 class Ensemble(NamedTuple):
@@ -135,7 +157,7 @@ class Ensemble(NamedTuple):
 
 def ensemble(
     system: System,
-    initial,
+    initial: npt.ArrayLike,
     steps: int,
     dt: float | None = None,
     *,
@@ -162,10 +184,6 @@ def ensemble(
     start : float
         Time at the beginning; only a forced flow looks at it.
 
-    Returns
-    -------
-    Ensemble
-
     Raises
     ------
     ValueError
@@ -175,58 +193,65 @@ def ensemble(
     --------
     Hénon's map takes some initial conditions to its attractor and others out of all bounds.
 
+    >>> from mflib.dynamics.systems import system
     >>> ensemble(system("henon"), [[0, 0], [2, 2]], steps=100).diverged
     array([False,  True])
     """
-    initial = _initial(system, initial, ndim=2)
-    steps = _count("steps", steps, least=0)
-    keep, every = _count("keep", keep), _count("every", every)
-    if (keep - 1) * every > steps:
+    initial = checks.reals("initial", initial, ("members", system.dim))
+    steps = checks.count("steps", steps, least=0)
+    keep, every = checks.count("keep", keep), checks.count("every", every)
+    first = steps - (keep - 1) * every
+    if first < 0:
         raise ValueError(f"keep: got {keep} points {every} steps apart in {steps} steps")
-    dt = _step(system, dt)
-    points = np.empty((len(initial), keep, system.dim))
+    dt = time_step(system, dt)
     families = {key: value for key, value in system.parameters.items() if np.ndim(value)}
     for key, values in families.items():
         if len(values) != len(initial):
             raise ValueError(
                 f"initial: got {len(initial)} members, expected {len(values)}, as {key}"
             )
-    first = steps - (keep - 1) * every
+    step = _runge_kutta if system.kind == "flow" else _iteration
+    points = np.empty((len(initial), keep, system.dim))
     with np.errstate(over="ignore", invalid="ignore"):
         for begin in range(0, len(initial), CHUNK):
             part = slice(begin, begin + CHUNK)
-            equations = system.equations
+            few = system
             if families:
-                equations = functools.partial(
-                    equations, **{key: values[part] for key, values in families.items()}
-                )
+                few = system.with_parameters(**{key: v[part] for key, v in families.items()})
             x = np.ascontiguousarray(initial[part].T)
             for n in range(steps + 1):
                 if n >= first and (n - first) % every == 0:
                     points[part, (n - first) // every] = x.T
                 if n < steps:
-                    if system.kind == "map":
-                        x = np.stack(equations(n, x))
-                    else:
-                        x = _runge_kutta(equations, start + n * dt, x, dt)[0]
+                    x = step(few, start + n * dt, x, dt)
         diverged = ~(np.abs(points) < ESCAPE).all(axis=(1, 2))
     points[diverged] = np.nan
     return Ensemble(points, diverged)
 
 
-def _runge_kutta(equations, t, x, dt):
-    """One step from ``x``, of shape (dim, members), and the four points it looks at."""
+def _runge_kutta(system, t, x, dt):
+    """One step from ``x``, of shape (dim, members)."""
     half = dt / 2
-    k = np.array(equations(t, x))
-    total, at = k, [x]
+    k = total = _components(system, t, x)
     for fraction, weight in ((half, 2), (half, 2), (dt, 1)):
-        at.append(x + fraction * k)
-        k = np.array(equations(t + fraction, at[-1]))
+        k = _components(system, t + fraction, x + fraction * k)
         total = total + weight * k
-    return x + dt / 6 * total, at
+    return x + dt / 6 * total
 
 
-def standardisation(trajectories: Sequence[np.ndarray]) -> tuple[np.ndarray, float]:
+def _iteration(system, n, x, _):
+    return _components(system, n, x)
+
+
+def _components(system, t, x):
+    """As an array; a component may be a constant."""
+    out = np.empty_like(x)
+    for row, component in zip(out, system.equations(t, x), strict=True):
+        row[...] = component
+    return out
+
+
+def standardisation(trajectories: Sequence[npt.ArrayLike]) -> tuple[np.ndarray, float]:
     """One affine map for all tasks of a network: the common mean and one common scale.
 
     Location and size are part of what tells tasks apart, so tasks are never standardised one by
@@ -242,6 +267,8 @@ def standardisation(trajectories: Sequence[np.ndarray]) -> tuple[np.ndarray, flo
     scale : float
         Root mean square distance from ``location``, per coordinate.
     """
-    points = np.concatenate([np.asarray(x, dtype=float) for x in trajectories])
+    points = np.concatenate(
+        [checks.reals("trajectories", points, ("steps", "dim")) for points in trajectories]
+    )
     location = points.mean(axis=0)
     return location, float(np.sqrt(np.mean((points - location) ** 2)))

@@ -149,7 +149,9 @@ def large(configuration: Worlds) -> dict:
 
 
 def _exponents(network: Network, task: Attractor) -> list[float]:
-    true = spectrum(task.flow, count=1).exponents[0]
+    flow = task.flow
+    members = int(np.clip(1_000_000 * flow.dt / flow.transient, 8, 128))  # each a transient long
+    true = spectrum(flow, steps=1_000_000 // members, members=members, count=1).exponents[0]
     state = warm_up(network, task.orbits(16, LONG_CUE * PERIOD, seed=2))
     own = network_spectrum(network, state, steps=5000, dt=task.dt, count=1).exponents[0]
     return [float(true), float(own)]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mflib import checks
-from mflib.dynamics.lyapunov import Spectrum, _averaged, _frame
+from mflib.dynamics.lyapunov import Spectrum, random_frame
 from mflib.modelling.closed_loop import _states, jacobian, propagate_tangents
 from mflib.networks.recurrent import Network, cast
 
@@ -90,7 +90,7 @@ def network_spectrum(
     run = propagate_tangents(
         network,
         state,
-        _frame(rng, members, dim, count),
+        random_frame(rng, members, dim, count),
         segments=discard + segments,
         segment=segment,
         inputs=driving,
@@ -108,7 +108,7 @@ def network_spectrum(
         left = None if driving is None else driving[:, begin:].transpose(1, 0, 2)
         volume = segment * _mean_volume(network, run.states[begin:].numpy(), left)
     logarithms = run.logarithms[discard:].numpy()
-    return _averaged(logarithms, volume, segment * dt, dim, rng)
+    return Spectrum.from_growth(logarithms, segment * dt, dim=dim, rng=rng, volumes=volume)
 
 
 def _segments(network, steps, inputs, segment, discard):

@@ -1,4 +1,4 @@
-"""Metrics where the answer is known, and the floors of the reference."""
+"""Distances where the answer is known, and the floors of the reference."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,6 @@ from scipy.special import erf
 from scipy.stats import wasserstein_distance
 
 from mflib.dynamics.distances import (
-    hausdorff,
     nrmse,
     peaks,
     return_map,
@@ -26,6 +25,7 @@ TURN = np.linspace(0, 2 * np.pi, 400)
 CIRCLE = np.stack([np.cos(TURN), np.sin(TURN)], axis=-1)
 NORMAL = np.random.default_rng(0).normal(size=(2000, 2))
 TIME = 0.1 * np.arange(4000)[:, None]
+LINE = np.arange(10.0)[:, None]
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +33,6 @@ def lorenz():
     """Six independent orbits on Lorenz' attractor, 50,000 points each, 0.01 apart."""
     start = np.random.default_rng(0).normal([0, 0, 25], 5, (6, 3))
     return ensemble(system("lorenz"), start, 53_000, 0.01, keep=50_000).points
-
-
-# --- one forecast --------------------------------------------------------------------------
 
 
 def test_error_of_a_constant_offset():
@@ -90,9 +87,6 @@ def test_a_perturbation_of_lorenz_lasts_as_long_as_its_exponent_says():
     found = valid_prediction_time(run[100:], run[:100], scale, 0.01, exponent=0.9056)
     assert found.mean() == pytest.approx(5.15, abs=0.8)
     assert np.all(found < steps * 0.01 * 0.9056)
-
-
-# --- where the attractors are --------------------------------------------------------------
 
 
 def test_divergence_of_two_gaussians():
@@ -160,15 +154,6 @@ def test_wasserstein_is_a_distance(seed, factor):
     assert ab <= by_way_of_c + 1e-12
 
 
-def test_hausdorff():
-    assert hausdorff(CIRCLE, 3 * CIRCLE) == pytest.approx(2)
-    assert hausdorff(CIRCLE, CIRCLE[::-1]) == 0
-    assert hausdorff(CIRCLE, [[0.0, 0.0]]) == pytest.approx(1)
-
-
-# --- their rhythms -------------------------------------------------------------------------
-
-
 def test_a_shift_in_time_changes_no_spectrum():
     """Sines of whole periods in the window, so that nothing leaks."""
     t = 2 * np.pi * np.arange(4000)[:, None] / 4000
@@ -208,9 +193,6 @@ def test_floor_of_the_spectral_distance(lorenz, sigma, low, high):
 def test_spectral_distance_hears_a_tempo(lorenz):
     floor = sampling_floor(spectral_distance, lorenz[:, :25_000])
     assert spectral_distance(lorenz[0, ::2], lorenz[1, :25_000]) > 3 * floor.largest
-
-
-# --- maxima --------------------------------------------------------------------------------
 
 
 def test_peaks_lie_between_samples():
@@ -271,33 +253,33 @@ def test_return_map_of_lorenz(lorenz):
     assert return_map_distance(return_map(other.points[0, :, 2]), maps[0]) > 50 * floor.largest
 
 
-# --- floors and refusals -------------------------------------------------------------------
-
-
 def test_a_floor_asks_every_ordered_pair():
     floor = sampling_floor(lambda a, b: 10 * a + b, [1, 2, 4])
     assert floor == (np.mean([12, 14, 21, 24, 41, 42]), 12, 42)
 
 
-LINE = np.arange(10.0)[:, None]
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: nrmse(LINE[:, 0], LINE, 1.0), r"outputs: got shape \(10,\), expected \(..., ste"),
+        (
+            lambda: nrmse(LINE[:, 0], LINE, 1.0),
+            r"outputs: got shape \(10,\) of float64, expected real",
+        ),
         (lambda: nrmse(LINE, LINE[:9], 1.0), r"truth: got shape \(9, 1\), expected \(10, 1\)"),
         (lambda: nrmse(LINE, LINE * np.nan, 1.0), "truth: got values that are not finite"),
-        (lambda: nrmse(LINE, LINE, 0.0), "scale: got 0.0, expected one positive number, or 1"),
+        (lambda: nrmse(LINE, LINE, 0.0), "scale: got 0.0, expected positive numbers"),
         (lambda: nrmse(LINE, LINE, [1.0, 1.0]), "scale: got"),
-        (lambda: valid_prediction_time(LINE, LINE, 1.0, 0), "dt: got 0, expected a positive"),
+        (lambda: valid_prediction_time(LINE, LINE, 1.0, 0), "dt: got 0, expected more than 0"),
         (lambda: valid_prediction_time(LINE, LINE, 1.0, 1, epsilon=-1), "epsilon: got -1"),
         (lambda: valid_prediction_time(LINE, LINE, 1.0, 1, exponent=0), "exponent: got 0"),
         (lambda: state_space_divergence(NORMAL, LINE), r"generated: got shape \(2000, 2\)"),
         (lambda: state_space_divergence(LINE, 0 * LINE), "truth: got a coordinate that is const"),
         (lambda: state_space_divergence(LINE, LINE, bins=1), "bins: got 1"),
-        (lambda: state_space_divergence(LINE, LINE, alpha=0), "alpha: got 0, expected a positive"),
-        (lambda: state_space_divergence(LINE, LINE, margin=-1), "margin: got -1, expected a num"),
+        (lambda: state_space_divergence(LINE, LINE, alpha=0), "alpha: got 0, expected more than 0"),
+        (
+            lambda: state_space_divergence(LINE, LINE, margin=-1),
+            "margin: got -1, expected at least 0",
+        ),
         (
             lambda: state_space_divergence(np.ones((9, 6)), np.ones((9, 6))),
             "bins: got 30 for 6 coordinates",
@@ -308,13 +290,15 @@ LINE = np.arange(10.0)[:, None]
         (lambda: spectral_distance(LINE, LINE * 0 + 0.1), "truth: got a coordinate that is const"),
         (lambda: return_map_distance(LINE, CIRCLE), r"generated: got shape \(10, 1\)"),
         (lambda: return_map_distance(CIRCLE, CIRCLE[:1]), r"truth: got shape \(1, 2\)"),
-        (lambda: sampling_floor(hausdorff, [CIRCLE]), "trajectories: got 1, expected two or more"),
+        (
+            lambda: sampling_floor(sliced_wasserstein, [CIRCLE]),
+            "trajectories: got 1, expected two or more",
+        ),
         (lambda: peaks(CIRCLE), r"values: got shape \(400, 2\)"),
         (lambda: sliced_wasserstein(CIRCLE, np.ones((5, 3))), r"second: got shape \(5, 3\)"),
         (lambda: sliced_wasserstein(CIRCLE, CIRCLE, directions=0), "directions: got 0"),
-        (lambda: hausdorff(CIRCLE, [[np.inf, 0]]), "second: got values that are not finite"),
     ],
 )
 def test_refusals(call, message):
-    with pytest.raises(ValueError, match=message):
+    with np.errstate(invalid="ignore"), pytest.raises(ValueError, match=message):
         call()
