@@ -24,6 +24,11 @@ def test_the_mean_of_equal_values_is_certain():
     assert mean_estimate([0.1, 0.1, 0.1]).interval == pytest.approx((0.1, 0.1))
 
 
+def test_the_mean_of_shares_stays_a_share():
+    assert mean_estimate([0.0, 0.0, 0.3], within=(0, 1)).low == 0
+    assert mean_estimate([1.0, 1.0, 0.7], within=(0, 1)).high == 1
+
+
 def test_the_interval_of_a_median_covers_it():
     """From tables of the sign test: the 6th of 20 values, the 7th of 24, the first of 6 to 8."""
     for count, place in [(6, 1), (8, 1), (20, 6), (24, 7)]:

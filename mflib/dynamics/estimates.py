@@ -87,7 +87,12 @@ def success_rate(
     return Estimate(passed / trials, float(interval.low), float(interval.high), trials, over)
 
 
-def mean_estimate(values: npt.ArrayLike, *, over: str = "seeds") -> Estimate:
+def mean_estimate(
+    values: npt.ArrayLike,
+    *,
+    over: str = "seeds",
+    within: tuple[float, float] = (-np.inf, np.inf),
+) -> Estimate:
     """The mean of independent values, with its interval by Student's t.
 
     Parameters
@@ -96,6 +101,8 @@ def mean_estimate(values: npt.ArrayLike, *, over: str = "seeds") -> Estimate:
         Finite, at least two.
     over : str
         What the trials are.
+    within : pair of float
+        What the mean cannot leave, 0 and 1 if it is one of shares. The interval ends there.
 
     Raises
     ------
@@ -114,7 +121,8 @@ def mean_estimate(values: npt.ArrayLike, *, over: str = "seeds") -> Estimate:
         raise ValueError(f"values: got {values}, expected one axis of at least two finite numbers")
     mean, count = float(values.mean()), len(values)
     reach = float(t.ppf(0.975, count - 1) * values.std(ddof=1)) / count**0.5
-    return Estimate(mean, mean - reach, mean + reach, count, over)
+    low, high = np.clip((mean - reach, mean + reach), *within)
+    return Estimate(mean, float(low), float(high), count, over)
 
 
 def median_estimate(values: npt.ArrayLike, *, over: str = "seeds") -> Estimate:
