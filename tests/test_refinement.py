@@ -48,7 +48,7 @@ def test_refinement_goes_on_from_its_own_result():
         ({"memory": np.nan}, "memory: got nan"),
         ({"noise": -1.0}, "noise: got -1"),
         ({"noise": np.nan}, "noise: got nan"),
-        ({"window": 400}, "expected at least 402 for windows of 400"),
+        ({"window": 400}, "at least 402 for windows of 400"),
     ],
 )
 def test_bad_configurations(change, message):
