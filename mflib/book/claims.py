@@ -77,7 +77,7 @@ class Claim:
     def range(self) -> tuple[float, float]:
         """The values that meet the criterion, ends included."""
         if self.criterion == "value":
-            kind, width = self.tolerance
+            kind, width = self.tolerance or ("abs", 0.0)
             width *= abs(self.bound) if kind == "rel" else 1
             return self.bound - width, self.bound + width
         if self.criterion == "between":

@@ -6,9 +6,11 @@ import base64
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -76,11 +78,11 @@ def movie(
     still : int
         Position in ``frames`` of the frame that stands for the whole.
     """
-    pictures = []
+    pictures, canvas = [], cast(FigureCanvasAgg, figure.canvas)
     for frame in frames:
         draw(frame)
-        figure.canvas.draw()
-        pictures.append(Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB"))
+        canvas.draw()
+        pictures.append(Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB"))
     width = round(figure.get_figwidth() * 100)
     plt.close(figure)
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import inspect
 import re
 import textwrap
+from collections.abc import Callable
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -56,7 +58,7 @@ ATTRACTORS = {
 
 No two pairs are the same, and within a group neither two colours nor two markers are.
 """
-STYLE = {
+STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": "#444444",
     "axes.grid": True,
@@ -89,7 +91,7 @@ def use_style() -> None:
     plt.rcParams.update(STYLE)
 
 
-def source(function) -> Markdown:
+def source(function: Callable) -> Markdown:
     """The library's own code of a function or method, without its docstring."""
     code = textwrap.dedent(inspect.getsource(function))
     code = re.sub(r'\n *r?""".*?"""', "", code, count=1, flags=re.DOTALL)

@@ -175,7 +175,12 @@ def _checksum(entry: dict) -> str:
     return hashlib.sha256(json.dumps(entry).encode()).hexdigest()[:16]
 
 
-def _run(experiment, configurations, scheduler, workers) -> Iterator[dict]:
+def _run(
+    experiment: Callable[[Any], dict],
+    configurations: list[Any],
+    scheduler: str | None,
+    workers: int | None,
+) -> Iterator[dict]:
     """Points as they finish."""
     if not configurations:
         return
@@ -197,7 +202,7 @@ def _run(experiment, configurations, scheduler, workers) -> Iterator[dict]:
             future.release()
 
 
-def _attempt(experiment, configuration) -> dict:
+def _attempt(experiment: Callable[[Any], dict], configuration: Any) -> dict:
     begin, result, error = time.perf_counter(), {}, ""
     try:
         found = experiment(configuration)
@@ -216,7 +221,7 @@ def _plain(value):
     raise TypeError(f"experiment: got {value!r} of {type(value)}, expected what JSON can hold")
 
 
-def _point(configuration, result, seconds, error) -> dict:
+def _point(configuration: Any, result: dict, seconds: float, error: str) -> dict:
     return {
         "configuration": asdict(configuration),
         "result": result,
