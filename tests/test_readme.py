@@ -7,17 +7,11 @@ import numpy as np
 import pytest
 
 from mflib.book.sweeps import read
+from mflib.experiments.capacity import CUES, attractors, both, remaining, right, whole
 from mflib.experiments.records import DATA
 
 README = " ".join((Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8").split())
-
-
-def right(row):
-    """Cues that were right, cues, and systems of which all were."""
-    ends = row["selected"]
-    cues = sum(sum(numbers.values()) for numbers in ends.values())
-    found = sum(numbers.get(name, 0) for name, numbers in ends.items())
-    return found, cues, sum(set(numbers) == {name} for name, numbers in ends.items())
+WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
 
 
 def test_seeing_double():
@@ -28,21 +22,17 @@ def test_seeing_double():
 
 
 def test_capacity():
-    few, many = sorted(read(DATA / "large.jsonl"), key=lambda row: row["units"])
-    found, cues, systems = right(many)
+    eight, sixteen = both()
+    found, cues = right(sixteen)
     assert f"{found} of {cues} runs were right 400 turns later" in README
-    assert f"for {systems} of the {len(many['selected'])} systems" in README
-    assert f"for {right(few)[2]} of {len(few['selected'])} in the other network" in README
-
-
-def test_survival():
-    _, many = sorted(read(DATA / "survival.jsonl"), key=lambda row: row["units"])
-    last = {name: [stay[-1] == name for stay in stays] for name, stays in many["stays"].items()}
-    words = ["none", "one", "two", "three", "four", "five", "six", "seven", "eight"]
-    lost = words[sum(not all(kept) for kept in last.values())]
-    assert f"{lost.capitalize()} of the sixteen are not attractors but long transients" in README
-    kept = np.ravel(list(last.values()))
-    assert f"{kept.sum()} of {kept.size} runs were still where they belong" in README
+    again, fresh = right(sixteen, "fresh")
+    assert f"{again:,} of {fresh:,} fresh ones" in README
+    assert f"all of the {CUES} for {whole(sixteen)} of the 16 systems" in README
+    assert f"for {whole(eight)} of 8 in the other network" in README
+    lost = WORDS[16 - len(attractors(sixteen))].capitalize()
+    assert f"{lost} of the sixteen are not attractors but long transients" in README
+    left = sum(counts[-1] for counts in remaining(sixteen).values())
+    assert f"{left} of 400 runs were still where they belong" in README
 
 
 @pytest.mark.book

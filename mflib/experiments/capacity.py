@@ -256,6 +256,7 @@ def headline() -> str:
         f"later (an independent audit found 0.93 to 0.95 on fresh cues; here {again:,} of "
         f"{fresh:,} are right, {again / fresh:.3f}), all cues of a world for {whole(sixteen)} of "
         f"the 16, and for {whole(eight)} of 8 in the other network, with 128 units. "
-        f"{16 - len(attractors(sixteen))} of the sixteen are long transients: after 3,200 turns "
-        f"{left} of 400 runs are still on their world."
+        f"After 3,200 turns {left} of 400 runs are still on their world, and all 25 on only "
+        f"{len(attractors(sixteen))} of the sixteen: the other {16 - len(attractors(sixteen))} are "
+        "long transients."
     )
