@@ -42,7 +42,7 @@ def reals(
         expected = ", ".join(map(str, shape)) + "," * (len(shape) == 1)
         got = f"{value!r}" if array.ndim == 0 else f"shape {array.shape} of {array.dtype}"
         got += ", masked" * bool(np.ma.is_masked(value))
-        more = f", {least} or more {shape[0]}" * (least > 1)
+        more = f", {least} or more {shape[0]}" if least > 1 else ""
         raise ValueError(
             f"{name}: got {got}, expected "
             + (f"real numbers, ({expected}){more}" if shape else "a real number")

@@ -9,6 +9,7 @@ from mflib.multifunctionality.circuits import (
     Lesioned,
     activity,
     decoding,
+    fisher_discriminant,
     lesions,
     matching_moments,
     on_attractors,

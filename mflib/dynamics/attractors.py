@@ -250,7 +250,7 @@ def identify_all(
     for name, orbits in templates.items():
         known[str(name)] = [
             checks.reals(f"templates[{name!r}]", orbit, ("steps", dim), least=least)
-            for orbit in (orbits if np.ndim(orbits) == 3 else [orbits])
+            for orbit in (np.asarray(orbits) if np.ndim(orbits) == 3 else [orbits])
         ]
     size = _size(np.concatenate([orbit for orbits in known.values() for orbit in orbits]))
     features = _with_velocities(known, size, dt)
@@ -370,9 +370,10 @@ def find_attractors(
     run is described by averages: of position, of variances and covariances, and of rotation in
     every plane, :math:`\langle x_i \dot x_j - x_j \dot x_i \rangle`, which tells directions apart.
     A run belongs to the first attractor whose averages differ from its own by at most
-    ``tolerance``. The ends of a run count less than its middle, by a smooth weight, so that
-    averages of periodic and quasiperiodic orbits converge fast. Those of chaos do not: a run
-    whose halves differ by more than ``tolerance`` has not converged, and is labelled so.
+    ``tolerance`` and the errors of both. The ends of a run count less than its middle, by a
+    smooth weight, so that averages of periodic and quasiperiodic orbits converge fast. Those of
+    chaos do not. The error of a run is the largest difference between its averages and those of
+    its halves; a run whose error exceeds ``tolerance`` has not converged, and is labelled so.
 
     Parameters
     ----------
@@ -406,14 +407,14 @@ def find_attractors(
     >>> t = 0.1 * np.arange(800)
     >>> circle = 5 * np.stack([np.cos(t), np.sin(t)], axis=1)
     >>> found = find_attractors([circle, circle[:, ::-1], circle[::-1]], 0.1, scale=5.0)
-    >>> found.labels, found.not_converged.successes
-    (array([0, 1, 1]), 0)
+    >>> found.labels, found.not_converged.value
+    (array([1, 0, 0]), 0.0)
     >>> [(one.behaviour.kind, round(one.radius, 3)) for one in found.attractors]
     [('limit cycle', 5.0), ('limit cycle', 5.0)]
     """
     points = checks.reals("points", points, ("runs", "steps", "dim"), finite=False)
     if points.shape[1] < 100:
-        raise ValueError(f"points: got {points.shape[1]} steps, expected 100 or more")
+        raise ValueError(f"points: got shape {points.shape}, expected 100 steps or more")
     for name, number in (("dt", dt), ("scale", scale), ("rate", rate), ("tolerance", tolerance)):
         checks.real(name, number, least=TINY)
     escape = checks.real("escape", escape, above=0)
@@ -423,14 +424,17 @@ def find_attractors(
     half = settled.shape[1] // 2
     with np.errstate(over="ignore", invalid="ignore"):
         averages = _averages(settled, dt * rate)
-        halves = (_averages(part, dt * rate) for part in (settled[:, :half], settled[:, half:]))
-        converged = np.linalg.norm(np.subtract(*halves), axis=1) <= tolerance
+        first, last = (_averages(x, dt * rate) for x in (settled[:, :half], settled[:, half:]))
+        apart = np.stack([first - last, first - averages, last - averages])
+        error = np.max(np.linalg.norm(apart, axis=2), axis=0)
+        converged = error <= tolerance
     converged &= np.all(np.isfinite(averages), axis=1)
     labels[bounded] = np.where(converged, 0, NOT_CONVERGED)
     left = np.flatnonzero(converged)
     groups = []
     while len(left):
-        near = np.linalg.norm(averages[left] - averages[left[0]], axis=1) <= tolerance
+        apart = np.linalg.norm(averages[left] - averages[left[0]], axis=1)
+        near = apart <= tolerance + error[left] + error[left[0]]
         groups.append(left[near])
         left = left[~near]
     groups.sort(key=len, reverse=True)

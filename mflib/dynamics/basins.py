@@ -79,7 +79,7 @@ def assign_basins(
     --------
     >>> from mflib.dynamics.systems import system
     >>> wells = {"left": [[-(10**0.5), 0]], "right": [[10**0.5, 0]]}
-    >>> destinations(system("double_well"), wells, [[1, 0], [-1, 0], [0, 1]], time=50)
+    >>> assign_basins(system("double_well"), wells, [[1, 0], [-1, 0], [0, 1]], time=50)
     array([1, 0, 1])
     """
     from scipy.spatial import cKDTree

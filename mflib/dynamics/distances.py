@@ -73,7 +73,7 @@ def nrmse(outputs: npt.ArrayLike, truth: npt.ArrayLike, scale: npt.ArrayLike) ->
         return np.sqrt(np.mean(((outputs - truth) / scale) ** 2, axis=-1))
 
 
-def _series(name, values, finite=True):
+def _series(name: str, values: npt.ArrayLike, finite: bool = True) -> np.ndarray:
     shape = ("...",) * (np.ndim(values) - 2) + ("steps", "dim")
     return checks.reals(name, values, shape, finite)
 

@@ -82,9 +82,9 @@ def success_rate(
             )
         passed, trials = int(outcomes.sum()), outcomes.size
     trials = checks.count("trials", trials)
-    passed = checks.count("passed", passed, least=0, most=trials)
-    interval = binomtest(passed, trials).proportion_ci(method="wilson")
-    return Estimate(passed / trials, float(interval.low), float(interval.high), trials, over)
+    won = checks.count("passed", passed, least=0, most=trials)  # type: ignore[arg-type]
+    interval = binomtest(won, trials).proportion_ci(method="wilson")
+    return Estimate(won / trials, float(interval.low), float(interval.high), trials, over)
 
 
 def mean_estimate(

@@ -97,7 +97,7 @@ class Spectrum:
             exponents=rates.mean(axis=(0, 1)),
             intervals=_bootstrap(rates, rng),
             members=rates.mean(axis=0),
-            volume_growth_rate=float(np.mean(volumes) / time),
+            volume_growth_rate=float(np.mean(np.asarray(volumes)) / time),
             time=rates.shape[0] * rates.shape[1] * time,
             dim=dim,
             forced=forced,
@@ -507,7 +507,7 @@ def neighbour_distances(points: np.ndarray, follow: int) -> np.ndarray:
     """Mean logarithm of the distance of neighbours, 0 to ``follow`` steps on."""
     from scipy.spatial import cKDTree
 
-    size = np.linalg.norm(np.ptp(points, axis=0))
+    size = float(np.linalg.norm(np.ptp(points, axis=0)))
     last = len(points) - follow
     apart = _correlation_time(points)
     tree = cKDTree(points[:last])

@@ -173,7 +173,7 @@ class System:
                 expected = " or ".join(self.parameters) or "none"
                 raise ValueError(f"{key}: not a parameter of {self.name}, expected {expected}")
         changed = dataclasses.replace(self, parameters={**self.parameters, **parameters})
-        if self.forcing is not None:
+        if self.forcing is not None and changed.forcing is not None:
             steps = round(self.forcing / self.dt)
             changed = dataclasses.replace(changed, dt=changed.forcing / steps)
         return changed

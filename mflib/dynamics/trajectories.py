@@ -224,7 +224,7 @@ def ensemble(
                     points[part, (n - first) // every] = x.T
                 if n < steps:
                     x = step(few, start + n * dt, x, dt)
-        diverged = ~(np.abs(points) < ESCAPE).all(axis=(1, 2))
+        diverged = ~np.all(np.abs(points) < ESCAPE, axis=(1, 2))
     points[diverged] = np.nan
     return Ensemble(points, diverged)
 
