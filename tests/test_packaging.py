@@ -23,9 +23,12 @@ import importlib, pkgutil
 from dataclasses import dataclass
 
 import mflib
+from mflib.book.claims import load_claims
 from mflib.book.sweeps import sweep
 from mflib.dynamics.lyapunov import spectrum
 from mflib.dynamics.systems import system
+from mflib.experiments.learning_chaos import MODELS
+from mflib.experiments.records import load_or_train, table
 from mflib.modelling.closed_loop import free_run, warm_up
 from mflib.networks.lstm import LSTM
 
@@ -48,6 +51,15 @@ if __name__ == "__main__":
     print(spectrum(system("lorenz"), steps=20, members=8).exponents.shape)
     rows = sweep(outputs, [Point(3), Point(4)], "table.jsonl", workers=1, progress=False)
     print([row["shape"] for row in rows])
+    for recorded in (
+        lambda: load_claims(),
+        lambda: load_or_train(MODELS[0]),
+        lambda: table(outputs, [], "pairs", "quick"),
+    ):
+        try:
+            recorded()
+        except FileNotFoundError as error:
+            print(error)
 """
 
 
@@ -130,4 +142,6 @@ def test_the_wheel_works_elsewhere(python, tmp_path):
     assert ran.returncode == 0, ran.stderr
     where, *printed = ran.stdout.splitlines()
     assert Path(where).is_relative_to(python.parents[1])
-    assert printed == ["(3,)", "[[1, 7, 2], [1, 7, 2]]"]
+    assert printed[:2] == ["(3,)", "[[1, 7, 2], [1, 7, 2]]"]
+    data = str(python.parents[1].joinpath("lib")), "site-packages/data"  # not in the wheel
+    assert len(printed) == 5 and all(part in line for line in printed[2:] for part in data)

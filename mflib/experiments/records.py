@@ -18,6 +18,7 @@ DATA = Path(__file__).resolve().parents[2] / "data"
 """Where tables of sweeps are kept."""
 NETWORKS = DATA / "recorded_networks"
 """Where recorded networks are kept."""
+_CHECKOUT = "what is recorded belongs to the repository and is not installed with the package"
 
 
 def table(
@@ -41,13 +42,13 @@ def table(
     Raises
     ------
     FileNotFoundError
-        If there is no such table: it is part of the checkout, not of the package.
+        If there is no such table, or at ``"full"`` no folder for it.
     """
     path = DATA / f"{name}.jsonl"
+    if not (path.parent.is_dir() if scale == "full" else path.exists()):
+        raise FileNotFoundError(f"name: there is no {path}; {_CHECKOUT}")
     if scale == "full":
         return sweep(experiment, configurations, path)
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: no such table; `make full` makes it")
     return read(path)
 
 
@@ -71,12 +72,15 @@ def load_or_train(configuration: Any, folder: Path = NETWORKS) -> Recurrent:
 
     Raises
     ------
+    FileNotFoundError
+        If there is no such folder.
     ValueError
         If the file is damaged, or of another configuration.
     """
     path = Path(folder) / f"{configuration.name}.npz"
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"folder: there is no {path.parent}; {_CHECKOUT}")
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
         network = configuration.trained()
         when = datetime.now(UTC).isoformat(timespec="seconds")
         versions = {package: version(package) for package in ("tensorflow", "numpy", "scipy")}
