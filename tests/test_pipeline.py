@@ -26,6 +26,7 @@ LIMITS = Limits(processes=2, cell=60, chapter=60)
 QUICK = {"scale": "quick"}
 PARAMETERS = 'scale = "quick"\nseed = 0'
 CLAIM = '[one.value]\nstatement = "One is one."\nsource = "this book"\nvalue = 1\nabs = 0\n'
+IMPORT = "if False:\n    from mflib import code\n"
 RECORD = 'from mflib.book.record import record\nrecord("one.value", 1)'
 
 
@@ -99,12 +100,22 @@ LEAVE_PID = "import os, pathlib, time\npathlib.Path({!r}).write_text(str(os.getp
 
 def test_each_chapter_runs_once_and_again_only_when_something_changed(book):
     book.claims(CLAIM)
-    book.chapter("one", RECORD, "print(scale, seed)")
+    book.chapter("one", RECORD, IMPORT + "print(scale, seed)")
     assert book.run() == ["one"]
     assert book.run() == []
     assert "quick 0" in str(book.executed("one").cells[3].outputs)
 
-    (book.root / "mflib" / "code.py").write_text("x = 2\n")
+    code, other = (book.root / "mflib" / f"{name}.py" for name in ("code", "other"))
+    code.write_text("x = 2\n")
+    assert book.run() == ["one"]
+    code.write_text('"""About."""\nx = 2  # two\n\n\ndef f():\n    """Nothing."""\n')
+    assert book.run() == ["one"]  # there is a function now
+    code.write_text('"""About it."""\nx = 2\n\n\ndef f():\n    """No thing."""\n    # at all\n')
+    other.write_text("y = 1\n")
+    assert book.run() == []  # words, and a module that no chapter imports
+    code.write_text("def f():\n    from mflib.other import y\n")
+    assert book.run() == ["one"]
+    other.write_text("y = 2\n")
     assert book.run() == ["one"]
     book.chapter("two", "import os\nprint(os.getcwd())")
     assert book.run() == ["two"]
@@ -118,7 +129,7 @@ def test_each_chapter_runs_once_and_again_only_when_something_changed(book):
 def test_a_chapter_runs_again_only_for_the_data_it_names(book):
     data = book.root / "data"
     (data / "networks").mkdir()
-    book.chapter("one", "path = '../data/table.jsonl'")
+    book.chapter("one", IMPORT + "path = '../data/table.jsonl'")
     book.chapter("two", "path = f'../data/networks/{seed}.npz'")
     assert book.run() == ["one", "two"]
     (data / "table.jsonl").write_text("{}")
@@ -127,10 +138,10 @@ def test_a_chapter_runs_again_only_for_the_data_it_names(book):
     assert book.run() == ["two"]
     (data / "other.csv").write_text("1,2")
     assert book.run() == []
-    (book.root / "mflib" / "code.py").write_text("PATH = 'data/other.csv'")
-    assert book.run() == ["one", "two"]
+    (book.root / "mflib" / "code.py").write_text("NAME = 'other'")
+    assert book.run() == ["one"]
     (data / "other.csv").write_text("1,3")
-    assert book.run() == ["one", "two"]
+    assert book.run() == ["one"]
 
 
 def test_a_clean_notebook_is_kept_and_carries_its_record(book):

@@ -7,7 +7,6 @@ import functools
 import hashlib
 import json
 import os
-import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -134,10 +133,15 @@ class Project:
         """
         cells = [(c.cell_type, c.source, c.metadata) for c in chapter.read().cells]
         claims = [repr(claim) for claim in self.claims_of(chapter).values()]
-        stated = [cells, claims, parameters, sys.version_info[:2]]
+        code = self._imported_by(chapter)
+        meaning = {module: code[module].meaning for module in sorted(code)}
+        stated = [cells, claims, parameters, sys.version_info[:2], meaning]
         digest = hashlib.sha256(json.dumps(stated, sort_keys=True).encode())
-        code = sorted(self.root.glob("mflib/**/*.py"))
-        inputs = [*code, self.root / "requirements.txt", *self._data_named_in(chapter, code)]
+        words = {word for module in code.values() for word in module.words}
+        words |= {word for source in _code(chapter) for word in _meaning(source).words}
+        data = (self.root / "data").glob("**/*")
+        named = [p for p in data if p.name != "claims.toml" and words & self._names_of(p)]
+        inputs = [self.root / "requirements.txt", *named]
         if chapter.is_back_matter:
             inputs += [self.build / "results.json", self.build / "build.json"]
         for path in sorted(path for path in inputs if path.is_file()):
@@ -146,22 +150,66 @@ class Project:
             digest.update(f"\n{path.relative_to(self.root).as_posix()} {content}".encode())
         return digest.hexdigest()
 
-    def _data_named_in(self, chapter: Chapter, code: list[Path]) -> list[Path]:
-        """Return the files of `data` that the chapter or the library names, or their folder."""
-        texts = [chapter.source, *code]
-        words = {word for path in texts for word in _words(path, path.stat().st_mtime_ns)}
-        data = self.root / "data"
-        return [
-            path
-            for path in data.glob("**/*")
-            if path.name != "claims.toml" and words & set(path.relative_to(data).parts)
-        ]
+    def _names_of(self, path: Path) -> set[str]:
+        """By what code may call a file of `data`: its name, with or without suffix; its folder."""
+        return {path.stem, *path.relative_to(self.root / "data").parts}
+
+    def _imported_by(self, chapter: Chapter) -> dict[str, Meaning]:
+        """The modules of `mflib` that a chapter imports, and those that these import."""
+        found: dict[str, Meaning] = {}
+        left = [name for source in _code(chapter) for name in _meaning(source).imports]
+        while left:
+            name = left.pop()
+            path = self.root.joinpath(*name.split("."))
+            path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+            if name not in found and path.is_file():
+                found[name] = _module(path, path.stat().st_mtime_ns)
+                left += found[name].imports
+        return found
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a source computes with: comments and docstrings change nothing."""
+
+    meaning: str
+    imports: tuple[str, ...]
+    words: frozenset[str]
+
+
+def _code(chapter: Chapter) -> list[str]:
+    return [cell.source for cell in chapter.read().cells if cell.cell_type == "code"]
 
 
 @functools.cache
-def _words(path: Path, modified: int) -> frozenset[str]:
-    """Return everything in a file that could be a file's name."""
-    return frozenset(re.findall(r"[\w.-]+", path.read_text(encoding="utf-8")))
+def _module(path: Path, modified: int) -> Meaning:
+    """What a file means, read once as long as it does not change."""
+    return _meaning(path.read_text(encoding="utf-8"))
+
+
+@functools.cache
+def _meaning(source: str) -> Meaning:
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:  # it will fail when it runs
+        return Meaning(source, (), frozenset())
+    imports: list[str] = []
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):  # texts that stand alone are docstrings
+            texts = [
+                x for x in body if isinstance(x, ast.Expr) and isinstance(x.value, ast.Constant)
+            ]
+            node.body = [x for x in body if x not in texts] or [ast.Pass()]  # type: ignore[attr-defined]
+        if isinstance(node, ast.Import):
+            imports += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            imports += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    own = [name for name in imports if name.split(".")[0] == "mflib"]
+    parts = [".".join(name.split(".")[: k + 1]) for name in own for k in range(name.count(".") + 1)]
+    constants = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    words = frozenset(w for x in constants if isinstance(x, str) for w in x.split("/") if w)
+    return Meaning(ast.dump(tree), tuple(dict.fromkeys(parts)), words)
 
 
 @functools.cache
