@@ -144,6 +144,22 @@ def test_a_chapter_runs_again_only_for_the_data_it_names(book):
     assert book.run() == ["one"]
 
 
+def test_a_data_file_of_the_library_is_an_input_of_who_imports_it(book):
+    file = book.root / "mflib" / "numbers.toml"
+    (book.root / "mflib" / "code.py").write_text('FILE = "numbers.toml"\n')
+    book.chapter("one", "from mflib.code import FILE")
+    book.chapter("two", "1 + 1")
+
+    def keys():
+        project = Project.open(book.root)
+        return [project.key(chapter, QUICK) for chapter in project.chapters]
+
+    file.write_text("x = 1")
+    one, two = keys()
+    file.write_text("x = 22")
+    assert keys()[0] != one and keys()[1] == two
+
+
 def test_a_clean_notebook_is_kept_and_carries_its_record(book):
     book.claims(CLAIM)
     book.chapter("one", RECORD)

@@ -139,7 +139,7 @@ class Project:
         digest = hashlib.sha256(json.dumps(stated, sort_keys=True).encode())
         words = {word for module in code.values() for word in module.words}
         words |= {word for source in _code(chapter) for word in _meaning(source).words}
-        data = (self.root / "data").glob("**/*")
+        data = [*self.root.glob("data/**/*"), *self.root.glob("mflib/**/*.toml")]
         named = [p for p in data if p.name != "claims.toml" and words & self._names_of(p)]
         inputs = [self.root / "requirements.txt", *named]
         if chapter.is_back_matter:
@@ -151,8 +151,8 @@ class Project:
         return digest.hexdigest()
 
     def _names_of(self, path: Path) -> set[str]:
-        """By what code may call a file of `data`: its name, with or without suffix; its folder."""
-        return {path.stem, *path.relative_to(self.root / "data").parts}
+        """By what code may call a data file: its name, with or without suffix; its folder."""
+        return {path.stem, *path.relative_to(self.root).parts[1:]}
 
     def _imported_by(self, chapter: Chapter) -> dict[str, Meaning]:
         """The modules of `mflib` that a chapter imports, and those that these import."""
