@@ -47,7 +47,7 @@ class Spectrum:
         The exponents of each trajectory on its own.
     volume_growth_rate : float
         Mean rate at which the logarithm of phase-space volume grows along the same
-        trajectories: trace or log |det| of the Jacobian. NaN if it was not measured.
+        trajectories: trace or ``log |det|`` of the Jacobian. NaN if it was not measured.
     time : float
         Over which was averaged, all trajectories together.
     dim : int
