@@ -216,7 +216,7 @@ def array(*shape):
         (lambda: benettin_spectrum(None, array(1, 3), segments=9, discard=-1), "discard: got -1"),
         (
             lambda: benettin_spectrum(None, array(1, 3), segments=9, count=4),
-            "count: got 4, expected at",
+            "count: got 4, expected a whole number, at least 1 and at most 3",
         ),
         (lambda: benettin_spectrum(None, array(1, 3), segments=9, time=0), "time: got 0, expected"),
         (

@@ -383,13 +383,14 @@ def test_claims_are_recorded_once_and_at_their_scale(book, scales, recorded, pro
 def test_results_follow_the_book_and_name_what_nobody_measured(book):
     late = '[two.late]\nstatement = "Late."\nsource = "x"\nis = true\nscales = ["full"]\n'
     book.claims(late + CLAIM)
-    book.chapter("one", RECORD.replace("1)", "2, seeds=3, interval=(1, 3))"))
+    book.chapter("one", RECORD.replace("1)", "2, seeds=3, interval=(1, 3), over='seeds')"))
     book.chapter("two")
     book.run()
     first, second = results.write(Project.open(book.root), "quick")
     assert json.loads((book.root / "_build" / "results.json").read_text()) == [first, second]
     expected = {"id": "one.value", "chapter": "one", "scale": "quick", "value": 2, "unit": None}
-    expected |= {"verdict": "fails", "seeds": 3, "interval": [1.0, 3.0], "criterion": "1, within 0"}
+    expected |= {"verdict": "inconclusive", "seeds": 3, "interval": [1.0, 3.0], "over": "seeds"}
+    expected |= {"criterion": "1, within 0"}
     assert expected.items() <= first.items()
     assert (second["id"], second["verdict"], second["value"]) == ("two.late", "not attempted", None)
     build = json.loads((book.root / "_build" / "build.json").read_text())
@@ -413,7 +414,10 @@ def test_book_is_rendered_once_and_never_from_a_failure(book, capsys):
     status, said = make()
     assert status == 0, said
     assert "2 of 2 executed" in said
-    assert "Of 1 claims, 1 hold, 0 fail and 0 were not attempted." in page.read_text()
+    assert (
+        "Of 1 claims, 1 holds, 0 fail, 0 are inconclusive and 0 were not attempted."
+        in page.read_text()
+    )
     status, said = make()
     assert "0 of 2 executed" in said
     assert "nothing to render" in said

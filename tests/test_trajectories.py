@@ -153,8 +153,14 @@ def test_ensemble_refuses(arguments, message):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: trajectory(LORENZ, 5, transient=1e308), r"transient: got 1e\+308, expected at mo"),
-        (lambda: trajectory(LORENZ, 5, dt=1e308), r"dt: got 1e\+308, expected at most 10000"),
+        (
+            lambda: trajectory(LORENZ, 5, transient=1e308),
+            r"transient: got 1e\+308, expected at least 0 and at mo",
+        ),
+        (
+            lambda: trajectory(LORENZ, 5, dt=1e308),
+            r"dt: got 1e\+308, expected more than 0 and at most 10000",
+        ),
         (lambda: trajectory(LORENZ, 5, initial=[1e160, 0, 0]), "from where the orbit escapes"),
         (
             lambda: trajectory(system("van_der_pol"), 5, 0.1, initial=[1e5, 0.0]),

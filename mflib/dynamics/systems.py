@@ -24,7 +24,7 @@ from mflib import checks
 from mflib.dynamics import equations
 
 IMAGINARY = 1e-30
-"""Step of complex-step derivatives: its square vanishes beside any number."""
+"""Step of complex-step derivatives, so small that its square vanishes beside any number."""
 LONGEST = 10**6
 """Natural time steps that a transient or a time step may last, so that every call ends."""
 
@@ -102,8 +102,8 @@ class System:
         dim = len(initial)
         usual = "xyz"[:dim] if dim <= 3 else [f"x{k + 1}" for k in range(dim)]
         parameters = {key: _parameter(key, value) for key, value in self.parameters.items()}
-        bound = functools.partial(self.equations, **parameters)
         found = self._tried(initial, parameters)
+        bound = functools.partial(self.equations, **parameters)
         if found != dim or len(self.variables) not in (0, dim):
             raise ValueError(
                 f"initial: got {dim} coordinates, expected as many as the equations of {self.name} "
@@ -232,13 +232,11 @@ class System:
 
 def _parameter(key: str, value: Any) -> float | np.ndarray:
     """A finite number, or several in a row."""
-    try:
-        values = np.asarray(value, dtype=float)
-    except (TypeError, ValueError):
-        values = np.array(np.nan)
-    if values.ndim > 1 or values.size == 0 or not np.all(np.isfinite(values)):
+    values = np.asarray(value)
+    good = values.dtype.kind in "fiu" and values.ndim <= 1 and values.size > 0
+    if not good or not np.all(np.isfinite(values)):
         raise ValueError(f"{key}: got {value!r}, expected a finite number or a list of them")
-    return values.copy() if values.ndim else float(values)
+    return values.astype(float) if values.ndim else float(values)
 
 
 def _near(initial: np.ndarray) -> list[np.ndarray]:
