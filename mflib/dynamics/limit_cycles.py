@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy.typing as npt
 
 from mflib import checks
 from mflib.dynamics.systems import LONGEST, System, one_of_a_kind, waiting_time
-from mflib.dynamics.trajectories import limited, trajectory
+from mflib.dynamics.trajectories import limited, tangent, trajectory
 
 TIGHT: dict[str, Any] = {"method": "DOP853", "rtol": 1e-12, "atol": 1e-12}
 """How orbits are integrated here."""
@@ -116,12 +117,7 @@ def _closed(system, x, period, size):
     from scipy.integrate import solve_ivp
 
     dim, velocity = system.dim, system.rhs(0, x)
-
-    def variational(t, y):
-        jacobian = system.jacobian(t, y[:dim])
-        turn = jacobian @ y[dim:-1].reshape(dim, dim)
-        return np.concatenate([system.rhs(t, y[:dim]), turn.ravel(), [np.trace(jacobian)]])
-
+    variational = functools.partial(tangent, system)
     for _ in range(8):
         if not period > 0:
             return None

@@ -13,6 +13,7 @@ trajectories.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -21,7 +22,7 @@ import numpy.typing as npt
 
 from mflib import checks
 from mflib.dynamics.systems import System, time_step, waiting_time
-from mflib.dynamics.trajectories import _components, trajectory
+from mflib.dynamics.trajectories import step, tangent, trajectory
 
 CONSERVED = 1e-6
 """A volume that grows more slowly, relative to the largest exponent, is conserved."""
@@ -383,54 +384,16 @@ def spectrum(
 
 def _advance(system: System, dt: float, segment: int) -> Callable:
     """Move state and frame of a system ``segment`` steps on; members are the last axis inside."""
-    f = functools.partial(_components, system)
-    jacobian_rows = system.jacobian_rows
-    taken = 0
-
-    def flow(t, x, frame):
-        k, rows = f(t, x), jacobian_rows(t, x)
-        turn, trace = _product(rows, frame), _trace(rows)
-        total_k, total_turn, total_trace = k, turn, trace
-        for fraction, weight in ((dt / 2, 2), (dt / 2, 2), (dt, 1)):
-            at = x + fraction * k
-            k, rows = f(t + fraction, at), jacobian_rows(t + fraction, at)
-            turn, trace = _product(rows, frame + fraction * turn), _trace(rows)
-            total_k, total_turn = total_k + weight * k, total_turn + weight * turn
-            total_trace = total_trace + weight * trace
-        h = dt / 6
-        return x + h * total_k, frame + h * total_turn, h * total_trace
-
-    def iteration(n, x, frame):
-        volume = np.linalg.slogdet(system.jacobian(n, x.T))[1]
-        return f(n, x), _product(jacobian_rows(n, x), frame), volume
-
-    step = flow if system.kind == "flow" else iteration
+    f, taken = functools.partial(tangent, system), itertools.count()
 
     def advance(state, frame):
-        nonlocal taken
-        x = np.ascontiguousarray(state.T)
-        frame = np.ascontiguousarray(frame.transpose(1, 2, 0))
-        volume = 0.0
-        for _ in range(segment):
-            x, frame, grown = step(taken * dt, x, frame)
-            volume = volume + grown
-            taken += 1
-        return x.T, frame.transpose(2, 0, 1), volume
+        (members, dim), columns = state.shape, frame.transpose(1, 2, 0)
+        y = np.concatenate([state.T, columns.reshape(-1, members), np.zeros((1, members))])
+        for n in itertools.islice(taken, segment):
+            y = step(system, f, n * dt, y, dt)
+        return y[:dim].T, y[dim:-1].reshape(columns.shape).transpose(2, 0, 1), y[-1]
 
     return advance
-
-
-def _product(rows, frame):
-    """Jacobian times frame ``(dim, count, members)``, leaving out entries that are the number 0."""
-    product = np.empty_like(frame)
-    for i, row in enumerate(rows):
-        terms = [entry * frame[j] for j, entry in enumerate(row) if np.ndim(entry) or entry != 0]
-        product[i] = sum(terms[1:], start=terms[0]) if terms else 0
-    return product
-
-
-def _trace(rows):
-    return sum(row[i] for i, row in enumerate(rows))
 
 
 def _orthonormal(frame):
@@ -508,18 +471,14 @@ def neighbour_distances(points: np.ndarray, follow: int) -> np.ndarray:
     from scipy.spatial import cKDTree
 
     size = float(np.linalg.norm(np.ptp(points, axis=0)))
-    last = len(points) - follow
-    apart = _correlation_time(points)
-    tree = cKDTree(points[:last])
-    pairs = []
-    for i in np.linspace(0, last - 1, min(last, 1000)).astype(int):
-        _, near = tree.query(points[i], k=min(last, 4 * apart + 2))
-        near = near[np.abs(near - i) > apart]
-        if len(near):
-            pairs.append((i, near[0]))
-    if len(pairs) < 20:
+    last, apart = len(points) - follow, _correlation_time(points)
+    i = np.linspace(0, last - 1, min(last, 1000)).astype(int)
+    near = cKDTree(points[:last]).query(points[i], k=min(last, 4 * apart + 2))[1]
+    far = np.abs(near - i[:, None]) > apart
+    found = far.any(axis=1)
+    if np.sum(found) < 20:
         raise ValueError("points: got too short a series, in which no orbit comes back to itself")
-    i, j = np.array(pairs).T
+    i, j = i[found], near[found, far[found].argmax(axis=1)]
     ahead = np.arange(follow + 1)[:, None]
     distance = np.linalg.norm(points[i + ahead] - points[j + ahead], axis=-1)
     return np.mean(np.log(np.maximum(distance, 1e-12 * max(size, 1e-300))), axis=1)
@@ -549,9 +508,9 @@ def growth_rate(curve: np.ndarray, dt: float, whole: bool = False) -> float:
 
 def _correlation_time(points):
     """Steps until the autocorrelation of the coordinate that varies most falls below zero."""
+    from scipy.signal import correlate
+
     series = points[:, np.argmax(points.std(axis=0))]
     series = series - series.mean()
-    power = np.abs(np.fft.rfft(series, 2 * len(series))) ** 2
-    correlation = np.fft.irfft(power)[: len(series)]
-    below = np.flatnonzero(correlation < 0)
-    return int(below[0]) if len(below) else len(series) // 10
+    below = correlate(series, series, method="fft")[len(series) - 1 :] < 0
+    return int(np.argmax(below)) or len(series) // 10

@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import tomllib
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -48,11 +48,6 @@ class System:
         An array makes a family: its values go with the axis of the points just before the
         coordinates, one system a point.
     kind : {"flow", "map"}
-    jacobian_rows : callable
-        Of the same arguments: for each component its derivatives with respect to the coordinates.
-        If it is not given, derivatives are taken by complex steps, exact to rounding; or, where
-        equations are not analytic (``abs``) or take no complex numbers, by central differences, to
-        about ten digits.
     dt : float
         Natural time step, in units of time, good for the Runge–Kutta method; 1 for a map.
     transient : float
@@ -63,6 +58,9 @@ class System:
         Names of the coordinates.
     title, citation, doi : str
         As printed; where it comes from.
+    derivatives : callable
+        ``derivatives(t, x)`` of coordinates ``(dim, ...)`` by these, shape ``(dim, dim, ...)``; not
+        an argument. See :meth:`jacobian`.
 
     Raises
     ------
@@ -85,7 +83,6 @@ class System:
     initial: Any
     parameters: Mapping[str, Any] = field(default_factory=dict)
     kind: str = "flow"
-    jacobian_rows: Any = field(default=None, repr=False)
     dt: float = 0.01
     transient: float = 100.0
     frequency: str | None = None
@@ -93,6 +90,7 @@ class System:
     title: str = ""
     citation: str = ""
     doi: str = ""
+    derivatives: Callable = field(init=False, repr=False)
 
     def __post_init__(self):
         if self.kind not in ("flow", "map"):
@@ -101,24 +99,21 @@ class System:
         initial.flags.writeable = False
         dim = len(initial)
         usual = "xyz"[:dim] if dim <= 3 else [f"x{k + 1}" for k in range(dim)]
-        parameters = {key: _parameter(key, value) for key, value in self.parameters.items()}
-        found = self._tried(initial, parameters)
+        parameters = {
+            key: checks.reals(key, value, ("values",) * min(np.ndim(value), 1))
+            for key, value in self.parameters.items()
+        }
+        parameters = {key: x if x.ndim else float(x) for key, x in parameters.items()}
+        omega = parameters.get(self.frequency) if self.frequency else 1.0
+        if omega is None or np.ndim(omega) or omega <= 0:
+            raise ValueError(f"{self.frequency}: got {omega}, expected one positive number")
+        derivatives = self._tried(initial, parameters)
         bound = functools.partial(self.equations, **parameters)
-        if found != dim or len(self.variables) not in (0, dim):
-            raise ValueError(
-                f"initial: got {dim} coordinates, expected as many as the equations of {self.name} "
-                f"have components, {found}, and as there are names of variables"
-            )
-        rows = self.jacobian_rows or _derived(self.equations, initial, parameters)
-        if self.jacobian_rows and not _agree(rows, self.equations, initial, parameters):
-            raise ValueError(
-                "jacobian_rows: got other derivatives than differences of the equations show"
-            )
         changed = {
             "initial": initial,
             "parameters": MappingProxyType(parameters),
             "equations": bound,
-            "jacobian_rows": functools.partial(rows, **parameters),
+            "derivatives": functools.partial(derivatives, bound),
             "dt": 1.0 if self.kind == "map" else checks.real("dt", self.dt, above=0),
             "transient": checks.real("transient", self.transient, least=0),
             "variables": tuple(self.variables or usual),
@@ -126,17 +121,17 @@ class System:
         }
         for name, value in changed.items():
             object.__setattr__(self, name, value)
-        if self.frequency is not None:
-            omega = parameters.get(self.frequency)
-            if omega is None or np.ndim(omega) or omega <= 0:
-                raise ValueError(f"{self.frequency}: got {omega}, expected one positive number")
 
-    def _tried(self, initial: np.ndarray, parameters: Mapping) -> int:
-        """Components of the equations, called as they will be called: with arrays."""
-        near, single = _near(initial), _single(parameters)
+    def _tried(self, initial: np.ndarray, parameters: Mapping) -> Callable:
+        """The way to take derivatives that works near ``initial``, with arrays."""
+        one = {key: np.ravel(value)[0] for key, value in parameters.items()}
+        dim, centre = len(initial), initial[:, None]
+        spread = np.random.default_rng(0).normal(size=(dim, 8))
+        near = centre + 0.1 * (1 + np.abs(centre)) * spread
         try:
+            function = functools.partial(self.equations, **one)
             with np.errstate(all="ignore"):
-                found, later = (self.equations(t, near, **single) for t in (0.0, 0.1))
+                found, later = (function(t, near) for t in (0.0, 0.1))
                 moved = not np.array_equal(np.hstack(found), np.hstack(later), equal_nan=True)
         except Exception as error:
             raise ValueError(
@@ -148,7 +143,19 @@ class System:
                 "frequency: got None, but the equations depend on time, expected the parameter "
                 "that is the angular frequency of the forcing"
             )
-        return len(found)
+        if len(found) != dim or len(self.variables) not in (0, dim):
+            raise ValueError(
+                f"initial: got {dim} coordinates, expected as many as the equations of {self.name} "
+                f"have components, {len(found)}, and as there are names of variables"
+            )
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", np.exceptions.ComplexWarning)
+            rough = differences(function, 0.3, near)
+            try:
+                error = np.abs(complex_steps(function, 0.3, near) - rough)
+            except TypeError:  # a function that takes no complex numbers
+                return differences
+        return differences if np.any(error > 1e-4 * (1 + np.abs(rough))) else complex_steps
 
     @property
     def dim(self) -> int:
@@ -197,11 +204,13 @@ class System:
         array([[ 0.        , 26.        , -1.66666667],
                [ 0.        ,  0.        ,  0.        ]])
         """
-        values = self.equations(t, self._components(x))
-        return np.stack(np.broadcast_arrays(*values), axis=-1)
+        return np.moveaxis(components(self.equations, t, self._coordinates(x)), 0, -1)
 
     def jacobian(self, t: float, x: npt.ArrayLike) -> np.ndarray:
         """The matrix of partial derivatives of ``f``, row by equation, column by coordinate.
+
+        Derivatives are taken by complex steps, exact to rounding; or, where equations are not
+        analytic (``abs``) or take no complex numbers, by central differences, to about ten digits.
 
         Parameters
         ----------
@@ -218,35 +227,11 @@ class System:
         array([[-1.4,  1. ],
                [ 0.3,  0. ]])
         """
-        rows = self.jacobian_rows(t, self._components(x))
-        entries = np.broadcast_arrays(
-            *(entry for row in rows for entry in row), *self._components(x)
-        )
-        flat = np.stack(entries[: self.dim**2], axis=-1)
-        return flat.reshape(*flat.shape[:-1], self.dim, self.dim).astype(float)
+        return np.moveaxis(self.derivatives(t, self._coordinates(x)), (0, 1), (-2, -1))
 
-    def _components(self, x: npt.ArrayLike) -> list[np.ndarray]:
+    def _coordinates(self, x: npt.ArrayLike) -> np.ndarray:
         x = checks.reals("x", x, ("...",) * (np.ndim(x) - 1) + (self.dim,), finite=False)
-        return [x[..., i] for i in range(self.dim)]
-
-
-def _parameter(key: str, value: Any) -> float | np.ndarray:
-    """A finite number, or several in a row."""
-    values = np.asarray(value)
-    good = values.dtype.kind in "fiu" and values.ndim <= 1 and values.size > 0
-    if not good or not np.all(np.isfinite(values)):
-        raise ValueError(f"{key}: got {value!r}, expected a finite number or a list of them")
-    return values.astype(float) if values.ndim else float(values)
-
-
-def _near(initial: np.ndarray) -> list[np.ndarray]:
-    """Coordinates of points around ``initial``."""
-    spread = np.random.default_rng(0).normal(size=(len(initial), 8))
-    return list(initial[:, None] + 0.1 * (1 + np.abs(initial[:, None])) * spread)
-
-
-def _single(parameters: Mapping) -> dict:
-    return {key: np.ravel(value)[0] for key, value in parameters.items()}
+        return np.moveaxis(x, -1, 0)
 
 
 def time_step(system: System, dt: float | None) -> float:
@@ -270,50 +255,32 @@ def one_of_a_kind(system: System) -> None:
             raise ValueError(f"{key}: got {len(value)} values, expected one; see ensemble")
 
 
-def _derived(function: Callable, initial: np.ndarray, parameters: Mapping) -> Callable:
-    """Derivatives by complex steps, if they agree with central differences near ``initial``."""
-    steps = functools.partial(_complex_steps, function=function)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", np.exceptions.ComplexWarning)
-            exact = _agree(steps, function, initial, parameters)
-    except TypeError:  # a function that takes no complex numbers
-        exact = False
-    return steps if exact else functools.partial(_differences, function=function)
+def components(function: Callable, t: float, x: np.ndarray) -> np.ndarray:
+    """The equations' components as one array of the shape of ``x``, (dim, ...)."""
+    out = np.empty_like(x)
+    for i, component in enumerate(function(t, x)):
+        out[i] = component  # which may be a constant
+    return out
 
 
-def _agree(rows: Callable, function: Callable, initial: np.ndarray, parameters: Mapping) -> bool:
-    """Whether these derivatives are those that differences show near ``initial``."""
-    near, single = _near(initial), _single(parameters)
-    with np.errstate(all="ignore"):
-        rough = _differences(0.3, near, function=function, **single)
-        fine = rows(0.3, near, **single)
-    pairs = [
-        (a, b)
-        for ours, theirs in zip(rough, fine, strict=True)
-        for a, b in zip(ours, theirs, strict=True)
-    ]
-    return all(np.all(~(np.abs(a - b) > 1e-4 * (1 + np.abs(a)))) for a, b in pairs)
+def complex_steps(function: Callable, t: float, x: np.ndarray) -> np.ndarray:
+    """Derivatives of components by coordinates, shape (dim, dim, ...), of ``x``, (dim, ...)."""
+    moved = x[:, None] + IMAGINARY * 1j * _axes(x)
+    return components(function, t, moved).imag / IMAGINARY
 
 
-def _complex_steps(t: float, state: Sequence, *, function: Callable, **parameters: Any) -> list:
-    def column(j):
-        moved = [x + IMAGINARY * 1j if k == j else x for k, x in enumerate(state)]
-        return [np.imag(value) / IMAGINARY for value in function(t, moved, **parameters)]
+def differences(function: Callable, t: float, x: np.ndarray) -> np.ndarray:
+    """As :func:`complex_steps`, for any function, by central differences."""
+    step = np.cbrt(np.finfo(float).eps) * (1 + np.abs(x))
+    ahead, behind = (
+        components(function, t, x[:, None] + side * _axes(x) * step) for side in (1, -1)
+    )
+    return (ahead - behind) / (2 * step)
 
-    return list(zip(*(column(j) for j in range(len(state))), strict=True))
 
-
-def _differences(t: float, state: Sequence, *, function: Callable, **parameters: Any) -> list:
-    def column(j):
-        step = np.cbrt(np.finfo(float).eps) * (1 + np.abs(state[j]))
-        ahead, behind = (
-            function(t, [x + h if k == j else x for k, x in enumerate(state)], **parameters)
-            for h in (step, -step)
-        )
-        return [(a - b) / (2 * step) for a, b in zip(ahead, behind, strict=True)]
-
-    return list(zip(*(column(j) for j in range(len(state))), strict=True))
+def _axes(x: np.ndarray) -> np.ndarray:
+    """Unit vectors, shape (dim, dim, 1, ...), to move points of the shape (dim, ...) along."""
+    return np.eye(len(x)).reshape(len(x), len(x), *[1] * (x.ndim - 1))
 
 
 @functools.cache
@@ -357,29 +324,11 @@ def system(name: str, **parameters: Any) -> System:
     >>> lorenz.dim, lorenz.parameters["rho"]
     (3, 24.4)
     """
-    known = _known(name)
+    entry = {key: value for key, value in _entry(name).items() if key != "reference"}
+    if "frequency" in entry:  # steps in a period
+        entry["dt"] = 2 * np.pi / entry["parameters"][entry["frequency"]] / entry["dt"]
+    known = System(name, getattr(equations, name), **entry)
     return known.with_parameters(**parameters) if parameters else known
-
-
-def _known(name: str) -> System:
-    entry = _entry(name)
-    frequency = entry.get("forcing")
-    period = 2 * np.pi / entry["parameters"][frequency] if frequency else None
-    return System(
-        name,
-        getattr(equations, name),
-        entry["initial"],
-        entry["parameters"],
-        entry["kind"],
-        getattr(equations, f"{name}_jacobian_rows"),
-        dt=period / entry["dt"] if period else entry["dt"],
-        transient=entry["transient"],
-        frequency=frequency,
-        variables=tuple(entry["variables"]),
-        title=entry["title"],
-        citation=entry["citation"],
-        doi=entry.get("doi", ""),
-    )
 
 
 def reference_values(name: str) -> list[dict]:

@@ -10,6 +10,7 @@ limit cycle or fixed point keeps the error small; chaos multiplies it, like any 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from itertools import count
 from typing import NamedTuple
@@ -18,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mflib import checks
-from mflib.dynamics.systems import System, one_of_a_kind, time_step, waiting_time
+from mflib.dynamics.systems import System, components, one_of_a_kind, time_step, waiting_time
 
 ESCAPE = 1e6
 """A coordinate beyond this has escaped: no attractor of the catalogue reaches 200."""
@@ -85,25 +86,22 @@ def trajectory(
 
 
 def _integrate(system, start, times, rtol):
-    from scipy.integrate import DOP853
+    from scipy.integrate import solve_ivp
 
-    _bounded(start, start, "time 0")
-    points = np.empty((len(times), system.dim))
-    begin = np.searchsorted(times, 0, side="right")
-    points[:begin] = start
-    if begin == len(times):
-        return points
-    f = limited(system, times[-1])
-    solver = DOP853(f, 0, start, times[-1], rtol=rtol, atol=rtol / 100)
-    while solver.status == "running":
-        with np.errstate(over="ignore", invalid="ignore"):
-            solver.step()
-        _bounded(solver.y if solver.status != "failed" else np.inf, start, f"time {solver.t:.6g}")
-        end = np.searchsorted(times, solver.t, side="right")
-        if end > begin:
-            points[begin:end] = solver.dense_output()(times[begin:end]).T
-            begin = end
-    return points
+    def room(t, x):
+        return ESCAPE - np.max(np.abs(x))
+
+    room.terminal = True  # type: ignore[attr-defined]
+    if not room(0, start) > 0:
+        raise _escape(start, 0)
+    if times[-1] == 0:
+        return start[None]
+    options = {"t_eval": times, "events": room, "rtol": rtol, "atol": rtol / 100}
+    with np.errstate(over="ignore", invalid="ignore"):
+        run = solve_ivp(limited(system, times[-1]), (0, times[-1]), start, "DOP853", **options)
+    if run.status:  # a step failed, or there is no more room
+        raise _escape(start, run.t[-1] if len(run.t) else 0)
+    return np.ascontiguousarray(run.y.T)
 
 
 def limited(system: System, time: float) -> Callable[[float, np.ndarray], Sequence]:
@@ -127,17 +125,16 @@ def _iterate(system, start, steps, transient):
         if n >= 0:
             points[n] = x
         if not max(map(abs, x)) < ESCAPE:
-            _bounded(x, start, f"{n + transient} iterations")
+            raise _escape(start, n + transient)
         x = system.equations(n, x)
     return points
 
 
-def _bounded(x, start, when):
-    if not np.max(np.abs(x)) < ESCAPE:
-        raise ValueError(
-            f"initial: got {start.tolist()}, from where the orbit escapes (a coordinate beyond "
-            f"{ESCAPE:g} after {when}), expected an initial condition with a bounded orbit"
-        )
+def _escape(start, time):
+    return ValueError(
+        f"initial: got {start.tolist()}, from where the orbit escapes (a coordinate beyond "
+        f"{ESCAPE:g} after time {time:.6g}), expected an initial condition with a bounded orbit"
+    )
 
 
 class Ensemble(NamedTuple):
@@ -210,7 +207,6 @@ def ensemble(
             raise ValueError(
                 f"initial: got {len(initial)} members, expected {len(values)}, as {key}"
             )
-    step = _runge_kutta if system.kind == "flow" else _iteration
     points = np.empty((len(initial), keep, system.dim))
     with np.errstate(over="ignore", invalid="ignore"):
         for begin in range(0, len(initial), CHUNK):
@@ -218,37 +214,43 @@ def ensemble(
             few = system
             if families:
                 few = system.with_parameters(**{key: v[part] for key, v in families.items()})
+            f = functools.partial(components, few.equations)
             x = np.ascontiguousarray(initial[part].T)
             for n in range(steps + 1):
                 if n >= first and (n - first) % every == 0:
                     points[part, (n - first) // every] = x.T
                 if n < steps:
-                    x = step(few, start + n * dt, x, dt)
+                    x = step(system, f, start + n * dt, x, dt)
         diverged = ~np.all(np.abs(points) < ESCAPE, axis=(1, 2))
     points[diverged] = np.nan
     return Ensemble(points, diverged)
 
 
-def _runge_kutta(system, t, x, dt):
-    """One step from ``x``, of shape (dim, members)."""
-    half = dt / 2
-    k = total = _components(system, t, x)
-    for fraction, weight in ((half, 2), (half, 2), (dt, 1)):
-        k = _components(system, t + fraction, x + fraction * k)
+def step(system: System, f: Callable, t: float, x: np.ndarray, dt: float) -> np.ndarray:
+    """The next point of a map ``f``, or of a flow by the Runge-Kutta method."""
+    if system.kind == "map":
+        return f(t, x)
+    k = total = f(t, x)
+    for fraction, weight in ((dt / 2, 2), (dt / 2, 2), (dt, 1)):
+        k = f(t + fraction, x + fraction * k)
         total = total + weight * k
     return x + dt / 6 * total
 
 
-def _iteration(system, n, x, _):
-    return _components(system, n, x)
+def tangent(system: System, t: float, state: np.ndarray) -> np.ndarray:
+    """As the equations, of a point with a frame of tangent vectors and the logarithm of a volume.
 
-
-def _components(system, t, x):
-    """As an array; a component may be a constant."""
-    out = np.empty_like(x)
-    for row, component in zip(out, system.equations(t, x), strict=True):
-        row[...] = component
-    return out
+    All are in one array, ``(dim + dim * count + 1, ...)``, the frame row by row.
+    """
+    dim, others = system.dim, state.shape[1:]
+    x, frame = state[:dim], state[dim:-1].reshape(dim, -1, *others)
+    jacobian = system.derivatives(t, x)
+    frame = np.einsum("ij...,jk...->ik...", jacobian, frame).reshape(-1, *others)
+    if system.kind == "map":
+        volume = state[-1] + np.linalg.slogdet(np.moveaxis(jacobian, (0, 1), (-2, -1)))[1]
+    else:
+        volume = np.trace(jacobian)
+    return np.concatenate([components(system.equations, t, x), frame, volume[None]])
 
 
 def standardisation(trajectories: Sequence[npt.ArrayLike]) -> tuple[np.ndarray, float]:
