@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -33,7 +32,7 @@ def collect(project: Project, scale: str) -> list[dict[str, Any]]:
     )
     return [
         {
-            **(records.get(claim.id) or asdict(_not_attempted(claim, scale))),
+            **(records.get(claim.id) or _not_attempted(claim, scale).entry),
             "chapter": claim.chapter,
             "scale": scale,
         }
@@ -63,7 +62,7 @@ def write(project: Project, scale: str) -> list[dict[str, Any]]:
 
 def _not_attempted(claim: Claim, scale: str) -> Record:
     note = None if scale in claim.scales else f"Measured only at scale {claim.scales[0]}."
-    return Record.of(claim, verdict="not attempted", note=note)
+    return Record(claim, "not attempted", note=note)
 
 
 def _execution(project: Project, chapter: Chapter, scale: str) -> dict[str, Any] | None:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-import numbers
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 SCALES = ("quick", "full")
-VERDICTS = ("holds", "fails", "inconclusive", "not attempted")
+VERDICTS = ("holds", "fails", "inconclusive")
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_CRITERIA = ("at_least", "at_most", "between", "value", "is")
-_KEYS = {"statement", "source", "unit", "scales", "verdict", "reason", "abs", "rel", *_CRITERIA}
 
 
 def project_root() -> Path:
@@ -22,10 +20,9 @@ def project_root() -> Path:
     A chapter runs in its own folder, so the folders above the working directory are
     tried first; the checkout that this file belongs to is the fallback.
     """
-    for folder in (Path.cwd(), *Path.cwd().parents):
-        if (folder / "data" / "claims.toml").is_file():
-            return folder
-    return Path(__file__).resolve().parents[2]
+    above = (Path.cwd(), *Path.cwd().parents)
+    holding = (folder for folder in above if (folder / "data" / "claims.toml").is_file())
+    return next(holding, Path(__file__).resolve().parents[2])
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,7 @@ class Claim:
     def words(self) -> str:
         """The criterion as a reader would say it, for example ``at least 0.95``."""
         if self.criterion == "is":
-            return "true" if self.bound else "false"
+            return format_number(self.bound)
         if self.criterion == "between":
             low, high = map(format_number, self.bound)
             return with_unit(f"between {low} and {high}", self.unit)
@@ -69,15 +66,15 @@ class Claim:
         if self.tolerance is None:
             return f"{self.criterion.replace('_', ' ')} {bound}"
         kind, width = self.tolerance
-        if kind == "rel":
-            return f"{bound}, within {format_number(100 * width)} %"
-        return f"{bound}, within {with_unit(format_number(width), self.unit)}"
+        absolute = with_unit(format_number(width), self.unit)
+        within = f"{format_number(100 * width)} %" if kind == "rel" else absolute
+        return f"{bound}, within {within}"
 
     @property
     def range(self) -> tuple[float, float]:
         """The values that meet the criterion, ends included."""
-        if self.criterion == "value":
-            kind, width = self.tolerance or ("abs", 0.0)
+        if self.tolerance:
+            kind, width = self.tolerance
             width *= abs(self.bound) if kind == "rel" else 1
             return self.bound - width, self.bound + width
         if self.criterion == "between":
@@ -129,80 +126,66 @@ def load_claims(path: str | Path | None = None) -> dict[str, Claim]:
         if not isinstance(quantities, dict):
             raise ValueError(f"{path.name}: '{chapter}' is not a table [chapter.quantity]")
         for quantity, entry in quantities.items():
-            claim_id = f"{chapter}.{quantity}"
-            try:
-                claims[claim_id] = _claim(claim_id, entry)
-            except ValueError as error:
-                raise ValueError(f"{path.name}, [{claim_id}]: {error}") from error
+            id = f"{chapter}.{quantity}"
+            if problem := _problem(entry):
+                raise ValueError(f"{path.name}, [{id}]: {problem}")
+            fields = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
+            criterion = next(key for key in _CRITERIA if key in fields)
+            fields |= {"criterion": criterion, "bound": fields.pop(criterion)}
+            width = [(kind, fields.pop(kind)) for kind in ("abs", "rel") if kind in fields]
+            claims[id] = Claim(id=id, tolerance=width[0] if width else None, **fields)
     return claims
 
 
-def _claim(claim_id: str, entry: Any) -> Claim:
-    """Validate one table of the claims file."""
+def _problem(entry: Any) -> str | None:
+    """What is wrong with one table of the claims file."""
     if not isinstance(entry, dict):
-        raise ValueError(f"expected a table, got {entry!r}")
-    if unknown := set(entry) - _KEYS:
-        raise ValueError(f"unknown key {sorted(unknown)}; expected some of {sorted(_KEYS)}")
-    present = [key for key in _CRITERIA if key in entry]
-    if len(present) != 1:
-        raise ValueError(f"expected exactly one criterion out of {_CRITERIA}, got {present}")
-    criterion, tolerance = present[0], [(key, entry[key]) for key in ("abs", "rel") if key in entry]
-    if len(tolerance) != (criterion == "value"):
-        raise ValueError("'value' needs one tolerance, 'abs' or 'rel'; other criteria take none")
-    verdict, reason, unit = entry.get("verdict", "holds"), entry.get("reason"), entry.get("unit")
-    scales = entry.get("scales", list(SCALES))
-    for key, valid, expected in (
-        ("statement", _is_text(entry.get("statement")), "a non-empty text"),
-        ("source", _is_text(entry.get("source")), "a non-empty text"),
-        *((key, _is_finite(width) and width >= 0, "a number >= 0") for key, width in tolerance),
-        ("scales", _is_list(scales) and set(scales) <= set(SCALES), f"a list out of {SCALES}"),
-        ("verdict", verdict in VERDICTS[:3], f"one of {VERDICTS[:3]}"),
-        ("unit", unit is None or isinstance(unit, str), "a text"),
-    ):
-        if not valid:
-            raise ValueError(f"'{key}' must be {expected}, got {entry.get(key)!r}")
-    if (verdict == "holds") == _is_text(reason):
-        raise ValueError("'reason' must say why a claim does not hold, and stands only there")
-    return Claim(
-        id=claim_id,
-        statement=entry["statement"].strip(),
-        source=entry["source"].strip(),
-        criterion=criterion,
-        bound=_bound(criterion, entry[criterion]),
-        tolerance=tolerance[0] if tolerance else None,
-        unit=unit,
-        scales=tuple(scales),
-        verdict=verdict,
-        reason=reason,
-    )
-
-
-def _bound(criterion: str, bound: Any) -> Any:
-    """Validate the value of a criterion key."""
-    if criterion == "is":
-        if not isinstance(bound, bool):
-            raise ValueError(f"'is' must be true or false, got {bound!r}")
-    elif criterion == "between":
-        if not (_is_list(bound) and len(bound) == 2 and all(map(_is_finite, bound))):
-            raise ValueError(f"'between' must be [low, high], got {bound!r}")
-        if bound[0] > bound[1]:
-            raise ValueError(f"'between' must have low <= high, got {bound!r}")
-        return tuple(bound)
-    elif not _is_finite(bound):
-        raise ValueError(f"'{criterion}' must be a finite number, got {bound!r}")
-    return bound
+        return f"expected a table, got {entry!r}"
+    if unknown := sorted(set(entry) - set(_KEYS)):
+        return f"unknown key {unknown}; expected some of {sorted(_KEYS)}"
+    criteria = [key for key in _CRITERIA if key in entry]
+    if len(criteria) != 1:
+        return f"expected exactly one criterion out of {_CRITERIA}, got {criteria}"
+    if len({"abs", "rel"} & set(entry)) != ("value" in entry):
+        return "'value' needs one tolerance, 'abs' or 'rel'; other criteria take none"
+    for key in ("statement", "source", *entry):
+        expected, fits = _KEYS[key]
+        if not fits(entry.get(key)):
+            return f"'{key}' must be {expected}, got {entry.get(key)!r}"
+    if (entry.get("verdict", "holds") == "holds") == ("reason" in entry):
+        return "'reason' must say why a claim does not hold, and stands only there"
+    return None
 
 
 def _is_text(value: Any) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
 
-def _is_list(value: Any) -> bool:
-    return isinstance(value, list) and bool(value)
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)
 
 
-def _is_finite(value: Any) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
+def _is_range(value: Any) -> bool:
+    pair = isinstance(value, list) and len(value) == 2 and all(map(_is_number, value))
+    return pair and value[0] <= value[1]
+
+
+def _are_scales(value: Any) -> bool:
+    return isinstance(value, list) and value != [] and all(scale in SCALES for scale in value)
+
+
+_CRITERIA = ("at_least", "at_most", "between", "value", "is")
+_KEYS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    **dict.fromkeys(("statement", "source", "reason"), ("a non-empty text", _is_text)),
+    **dict.fromkeys(("at_least", "at_most", "value"), ("a finite number", _is_number)),
+    **dict.fromkeys(("abs", "rel"), ("a number >= 0", lambda x: _is_number(x) and x >= 0)),
+    "between": ("[low, high] with low <= high", _is_range),
+    "is": ("true or false", lambda x: isinstance(x, bool)),
+    "scales": (f"a list out of {SCALES}", _are_scales),
+    "verdict": (f"one of {VERDICTS}", lambda x: x in VERDICTS),
+    "unit": ("a text", _is_text),
+}
+"""What each key has to be, in words and as a check."""
 
 
 def format_number(value: float | bool | None, digits: int = 4) -> str:

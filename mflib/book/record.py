@@ -11,37 +11,36 @@ from __future__ import annotations
 
 import difflib
 import math
-import numbers
-import sys
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from html import escape
-from typing import Any, Self
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+from IPython import get_ipython
+from IPython.display import publish_display_data
+
+from mflib import checks
 from mflib.book.claims import Claim, format_number, load_claims, with_unit
 from mflib.dynamics.estimates import Estimate
 
 METADATA_KEY = "mflib.record"
 _SYMBOLS = {"holds": "✓", "fails": "✗", "inconclusive": "?", "not attempted": "–"}
-_UNEXPECTED = {"fails": "Expected to fail", "inconclusive": "Expected to be inconclusive"}
+_LEADS = {  # before the reason: if the verdict is another than expected, and if it is that
+    "fails": ("Expected to fail", "Fails as stated"),
+    "inconclusive": ("Expected to be inconclusive", "Inconclusive"),
+}
 
 
 @dataclass(frozen=True)
 class Record:
-    """A measured value beside its claim; what `record` returns and the notebook keeps.
+    """A measured value beside its claim; what `record` returns.
 
     `value` is None where the measurement was not finite, so that a record is valid JSON. What the
     95 % `interval` runs over, seeds or cues say, is in `over`.
     """
 
-    id: str
-    statement: str
-    source: str
-    unit: str | None
-    criterion: str
-    expected: str
-    reason: str | None
-    digits: int
+    claim: Claim
     verdict: str
     value: float | bool | None = None
     interval: tuple[float, float] | None = None
@@ -49,25 +48,18 @@ class Record:
     seeds: int | None = None
     note: str | None = None
 
-    @classmethod
-    def of(cls, claim: Claim, **measurement: Any) -> Self:
-        """A record of a claim, from the fields that a measurement adds to it."""
-        return cls(
-            id=claim.id,
-            statement=claim.statement,
-            source=claim.source,
-            unit=claim.unit,
-            criterion=claim.words,
-            expected=claim.verdict,
-            reason=claim.reason,
-            digits=claim.digits,
-            **measurement,
-        )
+    @property
+    def entry(self) -> dict[str, Any]:
+        """What the notebook keeps: the claim, its criterion in words, and the measurement."""
+        keys = ("id", "statement", "source", "unit", "reason")
+        stated = {key: getattr(self.claim, key) for key in keys}
+        measured = {key: value for key, value in vars(self).items() if key != "claim"}
+        return stated | {"criterion": self.claim.words} | measured
 
     @property
     def measured(self) -> str:
         """The value with its unit, its interval and what that runs over, and the seeds."""
-        text = with_unit(format_number(self.value, self.digits), self.unit)
+        text = with_unit(format_number(self.value, self.claim.digits), self.claim.unit)
         if self.interval:
             low, high = (format_number(end, digits=3) for end in self.interval)
             text += f" (95 % interval over {self.over}: {low} to {high})"
@@ -78,26 +70,22 @@ class Record:
     @property
     def anchor(self) -> str:
         """The HTML id of the card."""
-        return "claim-" + self.id.replace(".", "-").replace("_", "-")
+        return "claim-" + self.claim.id.replace(".", "-").replace("_", "-")
 
     @property
     def remarks(self) -> list[str]:
         """What the verdict alone does not say: notes, and why a claim does not hold."""
         remarks = [self.note] if self.note else []
-        if self.reason:
-            lead = {"fails": "Fails as stated", "inconclusive": "Inconclusive"}[self.expected]
-            if self.verdict != self.expected:
-                lead = _UNEXPECTED[self.expected]
-            remarks.append(f"{lead}: {self.reason}")
+        if reason := self.claim.reason:
+            expected = self.claim.verdict
+            remarks.append(f"{_LEADS[expected][self.verdict == expected]}: {reason}")
         return remarks
 
     @property
     def verdict_html(self) -> str:
         """The verdict as a badge."""
-        name = self.verdict.replace(" ", "-")
-        return (
-            f'<span class="verdict verdict-{name}">{_SYMBOLS[self.verdict]} {self.verdict}</span>'
-        )
+        name, symbol = self.verdict.replace(" ", "-"), _SYMBOLS[self.verdict]
+        return f'<span class="verdict verdict-{name}">{symbol} {self.verdict}</span>'
 
     @property
     def remarks_html(self) -> str:
@@ -105,18 +93,20 @@ class Record:
         return "".join(f'<p class="claim-note">{escape(line)}</p>' for line in self.remarks)
 
     def __str__(self) -> str:
-        text = f"{_SYMBOLS[self.verdict]} {self.verdict}: {self.statement} "
-        text += f"Measured {self.measured}; criterion: {self.criterion}. [{self.id}]"
+        claim = self.claim
+        text = f"{_SYMBOLS[self.verdict]} {self.verdict}: {claim.statement} "
+        text += f"Measured {self.measured}; criterion: {claim.words}. [{claim.id}]"
         return "\n".join([text, *self.remarks])
 
     def _repr_html_(self) -> str:
+        claim = self.claim
         return (
             f'<div class="claim claim-{self.verdict}" id="{self.anchor}">'
-            f'<p class="claim-statement">{escape(self.statement)}</p>'
+            f'<p class="claim-statement">{escape(claim.statement)}</p>'
             f'<p class="claim-result">{self.verdict_html} measured '
             f"<strong>{escape(self.measured)}</strong>; "
-            f"criterion: {escape(self.criterion)}</p>{self.remarks_html}"
-            f'<p class="claim-source">{escape(self.source)} · <code>{escape(self.id)}</code></p>'
+            f"criterion: {escape(claim.words)}</p>{self.remarks_html}"
+            f'<p class="claim-source">{escape(claim.source)} · <code>{escape(claim.id)}</code></p>'
             "</div>"
         )
 
@@ -128,7 +118,7 @@ def record(
     id: str,
     value: Any,
     *,
-    interval: Iterable[float] | None = None,
+    interval: npt.ArrayLike | None = None,
     over: str | None = None,
     seeds: int | None = None,
     note: str | None = None,
@@ -173,56 +163,33 @@ def record(
         interval, over = value.interval, value.over
         seeds = value.trials if over == "seeds" else seeds
         value = value.value
-    value, interval = _value(claim, value), _interval(interval)
-    if (interval is None) != (over is None):
-        raise ValueError(f"over: got {over!r} for {id} beside interval {interval}, expected both")
-    result = Record.of(
+    plain = np.asarray(value)
+    kinds, expected = (
+        ("b", "True or False") if claim.criterion == "is" else ("fiu", "one real number")
+    )
+    if plain.shape != () or plain.dtype.kind not in kinds:
+        raise ValueError(f"value: {id} expects {expected}, got {value!r}")
+    ends = None if interval is None else _ends(interval)
+    if (ends is None) != (over is None):
+        raise ValueError(f"over: got {over!r} for {id} beside interval {ends}, expected both")
+    number = plain.item()
+    result = Record(
         claim,
-        verdict=claim.judge(value, interval),
-        value=value if math.isfinite(value) else None,
-        interval=interval,
+        verdict=claim.judge(number, ends),
+        value=number if math.isfinite(number) else None,
+        interval=ends,
         over=over,
-        seeds=_seeds(seeds),
+        seeds=None if seeds is None else checks.count("seeds", seeds),
         note=note,
     )
-    _show(result)
+    if get_ipython() is not None:
+        data = {"text/html": result._repr_html_(), "text/plain": str(result)}
+        publish_display_data(data, metadata={METADATA_KEY: result.entry})
     return result
 
 
-def _value(claim: Claim, value: Any) -> float | bool:
-    """A measured value as a plain bool, int or float of the kind the claim expects."""
-    is_scalar = getattr(value, "shape", None) == () and hasattr(value, "item")
-    plain = value.item() if is_scalar else value
-    wants_bool = claim.criterion == "is"
-    if isinstance(plain, bool) != wants_bool or not isinstance(plain, numbers.Real):
-        expected = "True or False" if wants_bool else "one real number"
-        raise ValueError(f"value: {claim.id} expects {expected}, got {value!r}")
-    return plain if isinstance(plain, bool | int) else float(plain)
-
-
-def _interval(interval: Iterable[float] | None) -> tuple[float, float] | None:
-    if interval is None:
-        return None
-    ends = tuple(float(end) for end in interval)
-    if len(ends) != 2 or not all(map(math.isfinite, ends)) or ends[0] > ends[1]:
-        raise ValueError(f"interval: expected finite (low, high) with low <= high, got {ends}")
-    return ends
-
-
-def _seeds(seeds: Any) -> int | None:
-    if seeds is None:
-        return None
-    if isinstance(seeds, bool) or not isinstance(seeds, numbers.Integral) or seeds < 1:
-        raise ValueError(f"seeds: expected how many repetitions there were, got {seeds!r}")
-    return int(seeds)
-
-
-def _show(result: Record) -> None:
-    """Publish the card, with the record as its metadata, when a notebook is listening."""
-    ipython = sys.modules.get("IPython")
-    if ipython is None or ipython.get_ipython() is None:
-        return
-    from IPython.display import publish_display_data
-
-    data = {"text/html": result._repr_html_(), "text/plain": str(result)}
-    publish_display_data(data, metadata={METADATA_KEY: asdict(result)})
+def _ends(interval: npt.ArrayLike) -> tuple[float, float]:
+    low, high = checks.reals("interval", interval, (2,)).tolist()
+    if low > high:
+        raise ValueError(f"interval: got {(low, high)}, expected low <= high")
+    return low, high

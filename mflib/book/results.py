@@ -7,7 +7,7 @@ from dataclasses import fields
 from html import escape
 from typing import Any
 
-from mflib.book.claims import project_root
+from mflib.book.claims import load_claims, project_root
 from mflib.book.record import Record
 from mflib.book.tables import Html, scrolling_table
 
@@ -17,13 +17,14 @@ _WORDS = {
     "inconclusive": ("is inconclusive", "are inconclusive"),
     "not attempted": ("was not attempted", "were not attempted"),
 }
+_TEXT = "Nothing to show yet: `make book` collects this from the executed chapters."
+_NOT_BUILT = Html(f"<p>{_TEXT}</p>", _TEXT)
 
 
 def results_summary() -> Html:
     """Count the verdicts of the whole book in one line."""
-    items = _collected("results.json")
-    if items is None:
-        return _not_built("results.json")
+    if (items := _collected("results.json")) is None:
+        return _NOT_BUILT
     counts = {verdict: sum(item["verdict"] == verdict for item in items) for verdict in _WORDS}
     *parts, last = (f"{n} {_WORDS[verdict][n != 1]}" for verdict, n in counts.items())
     text = f"Of {len(items)} claims, {', '.join(parts)} and {last}."
@@ -38,67 +39,56 @@ def results_tables() -> Html:
     """
     items, build = _collected("results.json"), _collected("build.json")
     if items is None or build is None:
-        return _not_built("results.json")
-    chapters = {entry["name"]: entry for entry in build["chapters"]}
-    names = [field.name for field in fields(Record)]
-    html, text = [], []
-    for name in dict.fromkeys(item["chapter"] for item in items):
+        return _NOT_BUILT
+    claims, chapters = load_claims(), {entry["name"]: entry for entry in build["chapters"]}
+    _, *names = (field.name for field in fields(Record))  # the claim comes from its file
+    results = [Record(claims[item["id"]], **{k: item[k] for k in names}) for item in items]
+    tables = []
+    for name in dict.fromkeys(result.claim.chapter for result in results):
         chapter = chapters.get(name, {"title": name, "page": ""})
-        own = [Record(**{k: item[k] for k in names}) for item in items if item["chapter"] == name]
+        own = (result for result in results if result.claim.chapter == name)
         rows = [_result_row(result, chapter["page"]) for result in own]
-        heads = ["Claim", "Verdict", "Measured", "Criterion"]
-        html.append(scrolling_table(chapter["title"], heads, rows))
-        text.append(chapter["title"])
-        text += [f"  {result.verdict}: {result.id} ({result.criterion})" for result in own]
-    return Html("".join(html), "\n".join(text))
+        columns = ["Claim", "Verdict", "Measured", "Criterion"]
+        tables.append(scrolling_table(chapter["title"], columns, rows))
+    return Html("".join(t.html for t in tables), "\n".join(t.text for t in tables))
 
 
 def _result_row(result: Record, page: str) -> list[str]:
-    attempted = result.verdict != "not attempted"
-    statement = escape(result.statement)
+    claim, attempted = result.claim, result.verdict != "not attempted"
+    statement = escape(claim.statement)
     if attempted and page:
         statement = f'<a href="../../{page}.html#{result.anchor}">{statement}</a>'
-    source = f'<span class="claim-source">{escape(result.source)}</span>'
+    source = f'<span class="claim-source">{escape(claim.source)}</span>'
     return [
         f"{statement}<br>{source}{result.remarks_html}",
         result.verdict_html,
         escape(result.measured) if attempted else "–",
-        escape(result.criterion),
+        escape(claim.words),
     ]
 
 
 def build_table() -> Html:
     """Show how long every chapter took when this book was built."""
-    build = _collected("build.json")
-    if build is None:
-        return _not_built("build.json")
-    rows, text = [], []
+    if (build := _collected("build.json")) is None:
+        return _NOT_BUILT
+    rows = []
     for entry in build["chapters"]:
         link = f'<a href="../../{entry["page"]}.html">{escape(entry["title"])}</a>'
         time = f"{entry['seconds']:.1f}&nbsp;s"
         rows.append([link, str(entry["cells"]), time, entry["scale"], entry["executed"]])
-        text.append(f"{entry['title']}: {entry['cells']} code cells in {entry['seconds']:.1f} s")
-    heads = ["Chapter", "Code cells", "Time", "Scale", "Executed (UTC)"]
-    return Html(scrolling_table("Execution of every chapter", heads, rows), "\n".join(text))
+    columns = ["Chapter", "Code cells", "Time", "Scale", "Executed (UTC)"]
+    return scrolling_table("Execution of every chapter", columns, rows)
 
 
 def versions_table() -> Html:
     """Show what software this book was built with."""
-    build = _collected("build.json")
-    if build is None:
-        return _not_built("build.json")
+    if (build := _collected("build.json")) is None:
+        return _NOT_BUILT
     versions = {**build["versions"], "platform": build["platform"]}
     rows = [[escape(name), escape(version)] for name, version in versions.items()]
-    text = "\n".join(f"{name} {version}" for name, version in versions.items())
-    table = scrolling_table("Software behind this build", ["Package", "Version"], rows)
-    return Html(table, text)
+    return scrolling_table("Software behind this build", ["Package", "Version"], rows)
 
 
 def _collected(name: str) -> Any:
     path = project_root() / "_build" / name
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-
-
-def _not_built(name: str) -> Html:
-    text = f"Nothing to show yet: `make book` collects _build/{name} from the executed chapters."
-    return Html(f"<p>{escape(text)}</p>", text)

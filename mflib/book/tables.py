@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
+from html import escape, unescape
 
 
 @dataclass(frozen=True)
@@ -21,16 +22,14 @@ class Html:
         return self.text
 
 
-def scrolling_table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Write a table of HTML cells that scrolls inside its own box on a narrow screen."""
-    head = "".join(f'<th scope="col">{head}</th>' for head in heads)
+def scrolling_table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Html:
+    """A table of HTML cells that scrolls inside its own box on a narrow screen."""
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
-    label = escape(caption, quote=True)
-    return (
-        f'<div class="table-scroll" role="region" aria-label="{label}" tabindex="0">'
-        f'<table class="table"><caption>{escape(caption)}</caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
+    name = escape(caption)
+    html = f'<div class="table-scroll" role="region" aria-label="{name}" tabindex="0">'
+    html += _table_of("table", columns, body, f"<caption>{name}</caption>") + "</div>"
+    text = "\n".join([name, *map(" | ".join, rows)])
+    return Html(html, unescape(re.sub("<[^>]*>", " ", text)))
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, wrap: bool = False) -> Html:
@@ -60,20 +59,17 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, wrap: bool =
     for row in rows:
         if len(row) != len(columns):
             raise ValueError(f"rows: got {len(row)} cells in {row}, expected {len(columns)}")
+    lines = [[escape(cell).replace("\n", "<br>") for cell in row] for row in (columns, *rows)]
+    heads, body = lines[0], ""
+    for first, *rest in lines[1:]:
+        labelled = zip(heads[1:], rest, strict=True)
+        cells = "".join(f'<td data-label="{head}">{cell}</td>' for head, cell in labelled)
+        body += f'<tr><th scope="row">{first}</th>{cells}</tr>'
+    text = "\n".join(" | ".join(row).replace("\n", ", ") for row in [columns, *rows])
+    return Html(_table_of("table cards" + " sentences" * wrap, heads, body), text)
 
-    def lines(content):
-        return escape(content).replace("\n", "<br>")
 
-    def cell(column, content):
-        return f'<td data-label="{escape(column)}">{lines(content)}</td>'
-
-    kind = "table cards sentences" if wrap else "table cards"
-    head = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
-    body = "".join(
-        f'<tr><th scope="row">{lines(first)}</th>{"".join(map(cell, columns[1:], rest))}</tr>'
-        for first, *rest in rows
-    )
-    return Html(
-        f'<table class="{kind}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>',
-        "\n".join(" | ".join(row).replace("\n", ", ") for row in [columns, *rows]),
-    )
+def _table_of(kind: str, columns: Sequence[str], body: str, caption: str = "") -> str:
+    head = "".join(f'<th scope="col">{column}</th>' for column in columns)
+    inside = f"{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+    return f'<table class="{kind}">{inside}</table>'
