@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import operator
+from numbers import Integral
 
 import numpy as np
 import numpy.typing as npt
@@ -10,14 +10,11 @@ import numpy.typing as npt
 
 def count(name: str, value: int, least: int = 1, most: float = np.inf) -> int:
     """A whole number."""
-    try:
-        whole = operator.index(value)
-    except TypeError:
-        whole = least - 1
-    if isinstance(value, bool | np.bool) or not least <= whole <= most:
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not whole or not least <= value <= most:
         limits = f"at least {least}" + f" and at most {most}" * bool(most < np.inf)
         raise ValueError(f"{name}: got {value!r}, expected a whole number, {limits}")
-    return whole
+    return int(value)
 
 
 def reals(
@@ -29,24 +26,23 @@ def reals(
 ) -> np.ndarray:
     """Real numbers as an array of doubles; an axis with a name may be of any length but none.
 
-    The first axis has at least the length ``least``.
+    The first axis has at least the length ``least``. A first ``"..."`` is any number of axes.
     """
     try:
         array = np.asarray(value)
     except ValueError:  # rows of unequal lengths
         array = np.array(None)
-    fits = array.ndim == len(shape) and array.size > 0
-    fits = fits and all(isinstance(n, str) or n == m for n, m in zip(shape, array.shape))  # noqa: B905
-    fits = fits and (array.ndim == 0 or len(array) >= least)
-    if array.dtype.kind not in "fiu" or not fits or np.ma.is_masked(value):
-        expected = ", ".join(map(str, shape)) + "," * (len(shape) == 1)
-        got = f"{value!r}" if array.ndim == 0 else f"shape {array.shape} of {array.dtype}"
-        got += ", masked" * bool(np.ma.is_masked(value))
-        more = f", {least} or more {shape[0]}" if least > 1 else ""
-        raise ValueError(
-            f"{name}: got {got}, expected "
-            + (f"real numbers, ({expected}){more}" if shape else "a real number")
-        )
+    if shape[:1] == ("...",):
+        shape = array.shape[: max(array.ndim - len(shape) + 1, 0)] + shape[1:]
+    masked, long = np.ma.is_masked(value), array.ndim == 0 or len(array) >= least
+    fits = len(shape) == array.ndim and all(
+        n > 0 and (isinstance(m, str) or m == n) for n, m in zip(array.shape, shape, strict=True)
+    )
+    if array.dtype.kind not in "fiu" or masked or not long or not fits:
+        got = f"shape {array.shape} of {array.dtype}" if array.ndim else f"{value!r}"
+        wanted = f"real numbers, {shape}".replace("'", "") if shape else "a real number"
+        more = f", {least} or more" * (least > 1)
+        raise ValueError(f"{name}: got {got}{', masked' * masked}, expected {wanted}{more}")
     if finite and not np.all(np.isfinite(array)):
         got = "values that are not finite" if array.ndim else f"{array}"
         raise ValueError(f"{name}: got {got}, expected finite numbers")

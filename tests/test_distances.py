@@ -265,7 +265,7 @@ def test_a_floor_asks_every_ordered_pair():
             lambda: nrmse(LINE[:, 0], LINE, 1.0),
             r"outputs: got shape \(10,\) of float64, expected real",
         ),
-        (lambda: nrmse(LINE, LINE[:9], 1.0), r"truth: got shape \(9, 1\), expected \(10, 1\)"),
+        (lambda: nrmse(LINE, LINE[:9], 1.0), r"truth: got shape \(9, 1\) .* \(10, 1\)"),
         (lambda: nrmse(LINE, LINE * np.nan, 1.0), "truth: got values that are not finite"),
         (lambda: nrmse(LINE, LINE, 0.0), "scale: got 0.0, expected positive numbers"),
         (lambda: nrmse(LINE, LINE, [1.0, 1.0]), "scale: got"),

@@ -60,22 +60,13 @@ def nrmse(outputs: npt.ArrayLike, truth: npt.ArrayLike, scale: npt.ArrayLike) ->
     >>> nrmse([[3.0, 0.0], [3.0, 4.0]], [[0.0, 0.0], [0.0, 0.0]], scale=[3.0, 4.0]).round(3)
     array([0.707, 1.   ])
     """
-    outputs, truth = _series("outputs", outputs, finite=False), _series("truth", truth)
-    if truth.shape != outputs.shape[-truth.ndim :]:
-        raise ValueError(
-            f"truth: got shape {truth.shape}, expected {outputs.shape}, that of the outputs, or "
-            "its last axes"
-        )
+    outputs = checks.reals("outputs", outputs, ("...", "steps", "dim"), finite=False)
+    truth = checks.reals("truth", truth, outputs.shape[-max(np.ndim(truth), 2) :])
     scale = checks.reals("scale", scale, outputs.shape[-1:] * np.ndim(scale))
     if not np.all(scale > 0):
         raise ValueError(f"scale: got {scale}, expected positive numbers")
     with np.errstate(over="ignore", invalid="ignore"):
         return np.sqrt(np.mean(((outputs - truth) / scale) ** 2, axis=-1))
-
-
-def _series(name: str, values: npt.ArrayLike, finite: bool = True) -> np.ndarray:
-    shape = ("...",) * (np.ndim(values) - 2) + ("steps", "dim")
-    return checks.reals(name, values, shape, finite)
 
 
 def _extent(points):
@@ -218,12 +209,8 @@ def state_space_divergence(
     low, high = truth.min(axis=0) - wide, truth.max(axis=0) + wide
 
     def shares(points):
-        with np.errstate(over="ignore", invalid="ignore"):
-            place = (points - low) / (high - low) * bins
-        inside = np.all((place >= 0) & (place <= bins), axis=1)
-        index = np.minimum(place[inside].astype(int), bins - 1)  # the upper edge is inside
-        index = np.ravel_multi_index(index.T, (bins,) * dim)
-        return (np.bincount(index, minlength=cells) + alpha) / (len(points) + alpha * cells)
+        counts = np.histogramdd(points, bins, list(zip(low, high, strict=True)))[0]
+        return (counts + alpha) / (len(points) + alpha * cells)
 
     p, q = shares(truth), shares(generated)
     return float(np.sum(p * np.log(p / q)))
@@ -235,7 +222,6 @@ def sliced_wasserstein(
     *,
     directions: int = 200,
     quantiles: int = 1000,
-    seed: int = 0,
 ) -> float:
     """How far the mass of one cloud of points has to be moved to make the other.
 
@@ -246,10 +232,9 @@ def sliced_wasserstein(
     first, second : array_like, shape (points, dim)
         Not necessarily as many.
     directions : int
+        Drawn once and for all.
     quantiles : int
         At which the projections are compared.
-    seed : int
-        Of the directions.
 
     Returns
     -------
@@ -267,13 +252,11 @@ def sliced_wasserstein(
     """
     first = checks.reals("first", first, ("points", "dim"))
     second = checks.reals("second", second, ("points", first.shape[1]))
-    a, b = (sliced_quantiles(x, directions, quantiles, seed) for x in (first, second))
+    a, b = (sliced_quantiles(x, directions, quantiles) for x in (first, second))
     return float(np.mean(np.abs(a - b)))
 
 
-def sliced_quantiles(
-    points: npt.ArrayLike, directions: int = 200, quantiles: int = 1000, seed: int = 0
-) -> np.ndarray:
+def sliced_quantiles(points: npt.ArrayLike, directions: int, quantiles: int = 1000) -> np.ndarray:
     """Quantiles of a cloud's projections; two clouds' differ by their sliced distance.
 
     For one cloud among many: the mean of ``abs(a - b)`` is :func:`sliced_wasserstein`.
@@ -281,7 +264,7 @@ def sliced_quantiles(
     Parameters
     ----------
     points : array_like, shape (points, dim)
-    directions, quantiles, seed : int
+    directions, quantiles : int
         As there.
 
     Returns
@@ -289,22 +272,17 @@ def sliced_quantiles(
     numpy.ndarray, shape (directions, quantiles)
     """
     points = checks.reals("points", points, ("points", "dim"))
-    directions, quantiles = (
+    directions, count = (
         checks.count("directions", directions),
         checks.count("quantiles", quantiles),
     )
-    axes = np.random.default_rng(seed).normal(size=(directions, points.shape[1]))
+    axes = np.random.default_rng(0).normal(size=(directions, points.shape[1]))
     axes /= np.linalg.norm(axes, axis=1, keepdims=True)
-    return _quantiles(axes @ points.T, (np.arange(quantiles) + 0.5) / quantiles)
-
-
-def _quantiles(values, levels):
-    """Quantiles along the last axis. NumPy's own take many times longer for many levels."""
-    values = np.sort(values, axis=-1)
-    places = levels * (values.shape[-1] - 1)
+    values = np.sort(axes @ points.T, axis=1)
+    # NumPy's own take many times longer for many levels
+    places = (np.arange(count) + 0.5) / count * (len(points) - 1)
     below = places.astype(int)
-    above = np.minimum(below + 1, values.shape[-1] - 1)
-    share = places - below
+    above, share = np.minimum(below + 1, len(points) - 1), places - below
     return (1 - share) * values[:, below] + share * values[:, above]
 
 

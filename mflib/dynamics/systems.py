@@ -230,7 +230,7 @@ class System:
         return np.moveaxis(self.derivatives(t, self._coordinates(x)), (0, 1), (-2, -1))
 
     def _coordinates(self, x: npt.ArrayLike) -> np.ndarray:
-        x = checks.reals("x", x, ("...",) * (np.ndim(x) - 1) + (self.dim,), finite=False)
+        x = checks.reals("x", x, ("...", self.dim), finite=False)
         return np.moveaxis(x, -1, 0)
 
 
