@@ -36,7 +36,7 @@ def comparisons(count=POINTS, seconds=SECONDS) -> Iterator[Comparison]:
     def run(workers):
         with tempfile.TemporaryDirectory() as folder:
             points = [Work(number, seconds) for number in range(count)]
-            sweep(work, points, Path(folder) / "table.jsonl", workers=workers, progress=False)
+            sweep(work, points, Path(folder) / "table.jsonl", workers=workers)
         return count
 
     yield Comparison(

@@ -49,7 +49,7 @@ if __name__ == "__main__":
         importlib.import_module(module.name)
     print(mflib.__file__)
     print(spectrum(system("lorenz"), steps=20, members=8).exponents.shape)
-    rows = sweep(outputs, [Point(3), Point(4)], "table.jsonl", workers=1, progress=False)
+    rows = sweep(outputs, [Point(3), Point(4)], "table.jsonl", workers=1)
     print([row["shape"] for row in rows])
     for recorded in (
         lambda: load_claims(),

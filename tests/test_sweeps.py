@@ -52,7 +52,7 @@ def where(point):
 def test_a_sweep_gives_rows_in_order_and_a_table_that_can_be_read(tmp_path):
     path = tmp_path / "table.jsonl"
     points = [Point(x, name) for name in "ba" for x in (3.0, 1.0)]
-    rows = sweep(double, points, path, workers=2, progress=False)
+    rows = sweep(double, points, path, workers=2)
     assert [(row["name"], row["x"], row["twice"]) for row in rows] == [
         ("b", 3, 6),
         ("b", 1, 2),
@@ -69,20 +69,20 @@ def test_what_is_finished_is_not_done_again_and_what_failed_is(tmp_path):
     path = tmp_path / "table.jsonl"
     points = [Point(x, folder=str(tmp_path)) for x in (-1.0, 1.0)]
     with pytest.warns(UserWarning, match="1 of 2 points failed, first: ArithmeticError: x is neg"):
-        (good,) = sweep(double, points, path, workers=1, progress=False)
+        (good,) = sweep(double, points, path, workers=1)
     assert good["twice"] == 2
     (bad,) = failures(path)
     assert bad["configuration"]["x"] == -1
     assert "ArithmeticError: x is negative" in bad["error"]
     more = [*points, Point(2.0, folder=str(tmp_path))]
     with pytest.warns(UserWarning, match="1 of 3 points failed"):
-        rows = sweep(double, more, path, workers=1, progress=False)
+        rows = sweep(double, more, path, workers=1)
     assert [row["twice"] for row in rows] == [2, 4]
     marks = (tmp_path / "marks").read_text().split()
     assert sorted(marks) == ["-1.0", "-1.0", "1.0", "2.0"]
     assert read(path) == rows
     before = path.read_bytes()
-    assert sweep(double, more[1:], path, workers=1, progress=False) == rows
+    assert sweep(double, more[1:], path, workers=1) == rows
     assert path.read_bytes() == before
 
 
@@ -98,7 +98,7 @@ def of_numpy(point):
 def test_numpy_is_welcome_and_what_cannot_be_kept_costs_one_point_only(tmp_path):
     path = tmp_path / "table.jsonl"
     with pytest.warns(UserWarning, match="2 of 3 points failed"):
-        (row,) = sweep(of_numpy, map(Point, (0.0, 1.0, 2.0)), path, workers=1, progress=False)
+        (row,) = sweep(of_numpy, map(Point, (0.0, 1.0, 2.0)), path, workers=1)
     assert (row["y"], row["n"], row["yes"], row["all"]) == (1.5, 3, True, [0, 1])
     assert read(path) == [row]
     reasons = [point["error"].strip().splitlines()[-1] for point in failures(path)]
@@ -107,7 +107,7 @@ def test_numpy_is_welcome_and_what_cannot_be_kept_costs_one_point_only(tmp_path)
 
 def test_every_damaged_byte_of_a_table_is_noticed(tmp_path):
     path = tmp_path / "table.jsonl"
-    rows = sweep(double, [Point(1.0), Point(2.0, "ä")], path, workers=1, progress=False)
+    rows = sweep(double, [Point(1.0), Point(2.0, "ä")], path, workers=1)
     content = path.read_bytes()
     for position in range(len(content) - 1):
         for bit in (1, 2, 32, 128):
@@ -122,15 +122,13 @@ def test_every_damaged_byte_of_a_table_is_noticed(tmp_path):
 
 def test_results_do_not_depend_on_the_number_of_workers(tmp_path):
     points = [Point(x) for x in range(6)]
-    tables = [
-        sweep(double, points, tmp_path / f"{n}.jsonl", workers=n, progress=False) for n in (1, 3)
-    ]
+    tables = [sweep(double, points, tmp_path / f"{n}.jsonl", workers=n) for n in (1, 3)]
     assert [row["twice"] for row in tables[0]] == [row["twice"] for row in tables[1]]
 
 
 def test_a_worker_that_is_killed_loses_nothing(tmp_path):
     points = [Point(x, folder=str(tmp_path)) for x in range(6)]
-    rows = sweep(deadly, points, tmp_path / "table.jsonl", workers=2, progress=False)
+    rows = sweep(deadly, points, tmp_path / "table.jsonl", workers=2)
     assert (tmp_path / "killed_3").exists()
     assert [row["twice"] for row in rows] == [0, 2, 4, 6, 8, 10]
     assert len(read(tmp_path / "table.jsonl")) == 6
@@ -144,7 +142,7 @@ def test_a_scheduler_is_found_by_its_address(tmp_path, monkeypatch):
     local = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
     with LocalCluster(host="127.0.0.1", **local) as cluster:
         monkeypatch.setenv("MFLIB_SCHEDULER", cluster.scheduler_address)
-        rows = sweep(where, points, tmp_path / "table.jsonl", progress=False)
+        rows = sweep(where, points, tmp_path / "table.jsonl")
         with Client(cluster) as client:
             (worker,) = client.run(os.getpid).values()
     assert {row["process"] for row in rows} == {worker}
@@ -157,7 +155,7 @@ from test_sweeps import Point, double
 from mflib.book.sweeps import sweep
 if __name__ == "__main__":
     points = [Point(x, folder={folder!r}, seconds=0.3) for x in range(8)]
-    sweep(double, points, {path!r}, workers=2, progress=False)
+    sweep(double, points, {path!r}, workers=2)
 """
 
 
@@ -187,7 +185,7 @@ def test_refusals(tmp_path):
     path = tmp_path / "table.jsonl"
     with pytest.raises(ValueError, match="configurations: got some twice"):
         sweep(double, [Point(1.0), Point(1.0)], path)
-    sweep(double, [Point(1.0)], path, workers=1, progress=False)
+    sweep(double, [Point(1.0)], path, workers=1)
     with pytest.raises(ValueError, match=r"is a table of test_sweeps.double, expected .*deadly"):
         sweep(deadly, [Point(1.0)], path)
     path.write_text("nonsense\n")

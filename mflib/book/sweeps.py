@@ -18,7 +18,6 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -38,11 +37,12 @@ def sweep(
     configurations: Iterable,
     path: str | os.PathLike,
     *,
-    scheduler: str | None = None,
     workers: int | None = None,
-    progress: bool = True,
 ) -> list[dict]:
     """Run an experiment for every configuration that the table does not hold yet.
+
+    It runs in processes of this machine or, if the environment variable ``MFLIB_SCHEDULER`` holds
+    the address of a Dask scheduler, ``"tcp://..."``, wherever that has its workers.
 
     Parameters
     ----------
@@ -54,13 +54,8 @@ def sweep(
         Instances of a frozen dataclass, whose fields JSON can hold, each once.
     path : path-like
         The table; continued if it exists.
-    scheduler : str, optional
-        Address of a Dask scheduler, ``"tcp://..."``. By default that in the environment variable
-        ``MFLIB_SCHEDULER`` or, if there is none, processes of this machine.
     workers : int, optional
         How many processes on this machine; by default one for each processor.
-    progress : bool
-        Whether to show a progress bar.
 
     Returns
     -------
@@ -85,22 +80,22 @@ def sweep(
     if len(wanted) < len(configurations):
         raise ValueError("configurations: got some twice, expected each once")
     done = _points(path, name) if path.exists() else {}
-    missing = {k: c for k, c in wanted.items() if k not in done or done[k]["error"]}
+    missing = [c for key, c in wanted.items() if key not in done or done[key]["error"]]
     if missing:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _append(path, {"run": _provenance(name)})
-    total = len(wanted)
-    bar = tqdm(total=total, initial=total - len(missing), unit="point", disable=not progress)
-    with bar:
-        scheduler = scheduler or os.environ.get("MFLIB_SCHEDULER")
-        for point in _run(experiment, list(missing.values()), scheduler, workers):
+        versions = {package: version(package) for package in PACKAGES}
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        _append(path, {"run": {"experiment": name, "date": now, "versions": versions}})
+        points = _run(experiment, missing, workers)
+        for point in tqdm(points, total=len(missing), unit="point"):
             _append(path, point)
             done[_key(point["configuration"])] = point
-            bar.update()
     failed = [done[key] for key in wanted if done[key]["error"]]
     if failed:
         reason = failed[0]["error"].strip().splitlines()[-1]
-        warnings.warn(f"{len(failed)} of {total} points failed, first: {reason}", stacklevel=2)
+        warnings.warn(
+            f"{len(failed)} of {len(wanted)} points failed, first: {reason}", stacklevel=2
+        )
     return [_row(done[key]) for key in wanted if not done[key]["error"]]
 
 
@@ -150,10 +145,8 @@ def _points(path: Path, name: str | None = None) -> dict[str, dict]:
                 points[_key(entry["configuration"])] = entry
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"path: line {number} of {path} is damaged") from error
-        if "run" in entry and name not in (None, entry["run"]["experiment"]):
-            raise ValueError(
-                f"path: {path} is a table of {entry['run']['experiment']}, expected {name}"
-            )
+        if "run" in entry and name not in (None, found := entry["run"]["experiment"]):
+            raise ValueError(f"path: {path} is a table of {found}, expected {name}")
     return points
 
 
@@ -161,11 +154,8 @@ def _append(path: Path, entry: dict) -> None:
     """Add a line, whole or not at all as far as a reader can see."""
     line = json.dumps(entry | {"checksum": _checksum(entry)})
     with path.open("a+b") as file:
-        if size := file.tell():
-            file.seek(size - 1)
-            if file.read() != b"\n":  # a run was killed while it wrote
-                file.seek(0)
-                file.truncate(file.read().rfind(b"\n") + 1)
+        file.seek(0)
+        file.truncate(file.read().rfind(b"\n") + 1)  # a run may have been killed while it wrote
         file.write(line.encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
@@ -175,27 +165,16 @@ def _checksum(entry: dict) -> str:
     return hashlib.sha256(json.dumps(entry).encode()).hexdigest()[:16]
 
 
-def _run(
-    experiment: Callable[[Any], dict],
-    configurations: list[Any],
-    scheduler: str | None,
-    workers: int | None,
-) -> Iterator[dict]:
+def _run(experiment: Callable[[Any], dict], missing: list, workers: int | None) -> Iterator[dict]:
     """Points as they finish."""
-    if not configurations:
-        return
-    from distributed import Client, LocalCluster, as_completed
+    from distributed import Client, as_completed
 
-    local = {"threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
-    local["env"] = {"TF_NUM_INTRAOP_THREADS": "1"}  # each point has one processor to itself
-    with ExitStack() as stack:
-        if scheduler is None:  # Dask counts the processors that this process may use
-            scheduler = stack.enter_context(LocalCluster(n_workers=workers, **local))
-        client = stack.enter_context(Client(scheduler))
-        futures = {
-            client.submit(_attempt, experiment, configuration, pure=False): configuration
-            for configuration in configurations
-        }
+    scheduler, local = os.environ.get("MFLIB_SCHEDULER") or None, {}
+    if scheduler is None:  # each point has one processor to itself
+        local = {"n_workers": workers, "threads_per_worker": 1, "host": "127.0.0.1"}
+        local |= {"dashboard_address": "127.0.0.1:0", "env": {"TF_NUM_INTRAOP_THREADS": "1"}}
+    with Client(scheduler, **local) as client:
+        futures = {client.submit(_attempt, experiment, c, pure=False): c for c in missing}
         for future in as_completed(futures):
             lost = future.exception()  # its workers died one after the other
             yield _point(futures[future], {}, 0.0, str(lost)) if lost else future.result()
@@ -236,8 +215,3 @@ def _row(point: dict) -> dict:
 
 def _key(configuration: dict) -> str:
     return json.dumps(configuration, sort_keys=True)
-
-
-def _provenance(name: str) -> dict:
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    return {"experiment": name, "date": now, "versions": {p: version(p) for p in PACKAGES}}
