@@ -1,5 +1,6 @@
 """Drawings against the tape."""
 
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 
 from mflib.networks.tape import Tape, sigmoid, square, tanh, total
 from mflib.networks.tape_drawing import draw
+
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 def recurrent(steps, loss=False):
@@ -40,20 +43,29 @@ def overlaps(picture):
     return np.argwhere(np.triu((width > 1e-6) & (height > 1e-6), 1))
 
 
+def pieces(picture, kind):
+    """What Graphviz drew of a kind: cluster, node or edge."""
+    groups = ET.fromstring(picture.svg).iter(f"{SVG}g")
+    return [group for group in groups if group.get("class") == kind]
+
+
+def frame(picture, region):
+    """Left, top, right and bottom of a group's region, as of boxes."""
+    moved = re.search(r"translate\((\S+) (\S+)\)", picture.svg).groups()
+    drawn = re.findall(r"(-?[\d.]+),(-?[\d.]+)", region.find(f"{SVG}path").get("d"))
+    points = np.array(drawn, float) + np.array(moved, float)
+    return [*points.min(axis=0), *points.max(axis=0)]
+
+
 def assert_regions_hold_their_own(tape, picture):
     """The region of a group covers the boxes of its nodes and no other."""
     groups = list(dict.fromkeys(node.groups for node in tape.nodes if node.groups))
-    rects = ET.fromstring(picture.svg).iter("{http://www.w3.org/2000/svg}rect")
-    regions = [rect.attrib for rect in rects if rect.get("rx") == "7"]
+    regions = pieces(picture, "cluster")
     assert len(regions) == len(groups)
-    left, bottom, width, height = (
-        np.array([float(region[key]) for region in regions])
-        for key in ("x", "y", "width", "height")
-    )
-    left, top = left + 4, picture.size[1] - 4 - bottom - height  # the picture has a margin of 4
+    left, top, right, bottom = np.array([frame(picture, region) for region in regions]).T
     holds = np.array(
         [
-            (left < x1) & (left + width > x0) & (top < y1) & (top + height > y0)
+            (left < x1) & (right > x0) & (top < y1) & (bottom > y0)
             for x0, y0, x1, y1 in picture.boxes.values()
         ]
     )
@@ -80,7 +92,10 @@ def assert_is_drawn(tape, picture):
         assert not tape.nodes[variable].operands
         assert left[2] == right[0] and (left[1], left[3]) == (right[1], right[3])
     ends = len(tape.nodes) - len({source for source, _ in expected})
-    assert picture.svg.count('<path fill="#') == len(picture.edges) + ends  # arrowheads
+    arrowheads = [
+        edge for edge in pieces(picture, "edge") if edge.find(f"{SVG}polygon") is not None
+    ]
+    assert len(arrowheads) == len(picture.edges) + ends
     assert len(overlaps(picture)) == 0
     left, top, right, bottom = np.array(list(picture.boxes.values())).T
     assert left.min() >= 0 and right.max() <= picture.size[0]
@@ -209,7 +224,8 @@ def test_highlighted_values_are_thick():
     chain = [node for node in tape.nodes if node.operation in ("add", "tanh")]
 
     def thick(nodes):
-        return draw(tape, values=False, highlight=nodes).svg.count('stroke-width="2.6"')
+        edges = pieces(draw(tape, values=False, highlight=nodes), "edge")
+        return sum(edge.find(f"{SVG}path").get("stroke-width") == "2.6" for edge in edges)
 
     # of the states one leads nowhere without the operations between; two sums each lead to a tanh
     assert (thick([]), thick(states), thick(chain)) == (0, 0, 2)

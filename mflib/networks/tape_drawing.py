@@ -1,12 +1,11 @@
 """Pictures of computational graphs: what a tape has recorded, and nothing else.
 
-Graphviz' ``dot`` finds the places; letters, boxes and lines are painted here, so that a picture
-looks the same on every machine.
+Graphviz draws boxes, regions and lines. Letters are written into its picture as outlines, so that
+it looks the same on every machine.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections import Counter, defaultdict
@@ -24,13 +23,15 @@ from pygraphviz import AGraph
 from mflib.networks.tape import Node, Tape
 
 FORWARD, BACKWARD, HIGHLIGHT, LOOP = "#0072B2", "#D55E00", "#009E73", "#AA3377"
-INK, LINE, EDGE, PALE = "#333333", "#8A8A8A", "#9A9A9A", "#F1F1F1"
+INK, GREY, LINE, PALE, CLEAR = "#333333", "#555555", "#8A8A8A", "#F1F1F1", "transparent"
 TINTS = ("#DFF2EB", "#F9EAF3", "#FCF7D9", "#E8E8FA", "#EEEEEE")
 OPERATIONS = "add subtract multiply matmul tanh sigmoid square total slice"
 SYMBOLS = dict(zip(OPERATIONS.split(), r"+|−|$\odot$|@|tanh|σ|( )²|Σ|[ ]".split("|"), strict=True))
 FONT = FontProperties(family="DejaVu Sans", math_fontfamily="stix")
-# lengths in points; a picture 285 points wide fills a telephone of 390 pixels
-LETTERS, SMALL, HEIGHT, PAD, MARGIN, SHOWN = 9.5, 7.5, 17, 5, 4, 1.2
+# Lengths are in points; a picture 285 points wide fills a telephone of 390 pixels. Graphviz rounds
+# heights that are odd, and lines would not meet.
+LETTERS, SMALL, HEIGHT, NOTE, ROW, PAD = 11.5, 9.0, 20, 12, 11, 6
+TABLE = '<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="0"><TR>{}</TR></TABLE>'.format
 
 
 @dataclass(frozen=True, repr=False)
@@ -103,7 +104,7 @@ def draw(
     graph = _Graph(tape, attach_weights, set(collapse), dict(fold or {}))
     painter = _Painter(graph, values and not fold, {graph.place[node] for node in highlight})
     edges = tuple((edge.source, edge.target) for edge in graph.edges)
-    return Drawing(painter.svg(), tuple(painter.size.tolist()), painter.boxes, edges)
+    return Drawing(painter.svg(), painter.size, painter.boxes, edges)
 
 
 class _Edge(NamedTuple):
@@ -221,27 +222,22 @@ def _numbers(array: np.ndarray) -> str:
 
 
 @cache
-def _outline(text: str, size: float) -> tuple[str, float]:
-    """A text's letters as an SVG path, and its width."""
+def _outline(text: str, color: str) -> tuple[str, float, float]:
+    """A text's letters as an SVG path, their size and the text's width."""
+    size = SMALL if color in (FORWARD, BACKWARD) else LETTERS
     if not text:
-        return "", 0.0
+        return "", size, 0.0
     path = TextPath((0, 0), text, size=size, prop=FONT)
     letters = {1: "M", 2: "L", 3: "Q", 4: "C", 79: "Z"}
-    parts = path.iter_segments(simplify=False)
-    drawn = [letters[int(code)] + (_list(points) if code < 79 else "") for points, code in parts]
-    return "".join(drawn), float(path.get_extents().x1)
-
-
-def _list(numbers):
-    return " ".join(f"{x:.4g}" if abs(x) < 100 else f"{x:.1f}" for x in np.ravel(numbers) + 0.0)
-
-
-def _extent(text: str, size: float = LETTERS) -> int:
-    return math.ceil(_outline(text, size)[1])
+    drawn = "".join(
+        letters[int(code)] + " ".join(f"{x:.4g}" for x in points if code < 79)
+        for points, code in path.iter_segments(simplify=False)
+    )
+    return drawn, size, float(path.get_extents().x1)
 
 
 class _Painter:
-    """Tells Graphviz what there is to be placed, and paints what comes back.
+    """Tells Graphviz what there is to be drawn, and writes into what comes back.
 
     A number is a node through which its edge runs. As soon as one group is open, each has rows of
     its own; and a value that passes an open group on its way to others does so as one line.
@@ -249,34 +245,103 @@ class _Painter:
 
     def __init__(self, graph: _Graph, values: bool, highlight: set[int]):
         self.graph, self.values, self.highlight = graph, values, highlight
-        self.dot: list[str] = []
-        self.painted: list[str] = []
-        self.cells: dict[str, tuple] = {}
-        self.notes: dict[str, tuple[str, str, str]] = {}
-        self.boxes: dict[Any, tuple[float, float, float, float]] = {}
+        self.boxes: dict[Any, tuple[float, ...]] = {}
         self.names = {box: f"b{n}" for n, box in enumerate(graph.boxes)}
-        for box in graph.boxes:
-            self.measure(box)
+        # what is to be written where: box, side, lines; the regions of groups come first
+        self.cells: list[tuple] = [(None, None, [(path[-1], GREY)]) for path in graph.paths]
         # of each outermost group the first and last place on the tape
         self.span: dict[Any, tuple[int, int]] = {}
         for k in sorted({graph.place[model] for model in graph.stands.values()}):
             if path := graph.groups(k)[:1]:
                 self.span[path] = self.span.get(path, (k, k))[0], k
-        self.lay_edges()
-        self.lay_groups()
-        for k in graph.ends:
-            self.measure_note(f"e{k}", k, None, graph.box(k))
-            self.edge(self.names[graph.box(k)], f"e{k}", "weight=4")
-        many = max([2, *Counter(edge.target for edge in graph.edges).values()]) - 2
+        self.entering = Counter(edge.target for edge in graph.edges if not edge.loop)
         flat = all(path in self.names for path in self.span)
-        gaps = (0.1, 0.06) if values else (0.2 + 0.08 * many, 0.12 + 0.03 * many * flat)
-        settings = "ranksep={} nodesep={} newrank=true ".format(*gaps) + "ordering=in" * flat
-        ports = 'node [shape=plain] edge [tailport="o:s" headport="o:n" arrowsize=.5]'
-        dot = "\n".join(["digraph {", settings, ports, *self.dot, "}"])
-        self.placed = json.loads(AGraph(dot).draw(format="json", prog="dot"))
-        self.size = np.array(self.placed["bb"].split(",")[2:], float) + 2 * MARGIN
+        many = max([2, *self.entering.values()]) - 2
+        gaps = (0.12, 0.04) if values else (0.24 + 0.1 * many, 0.14 + 0.04 * many * flat)
+        self.dot = [
+            "digraph { bgcolor=white newrank=true outputorder=edgesfirst node [shape=plain]",
+            'edge [arrowsize=.6 tailport="o:s" headport="o:n"]',
+            "ranksep={} nodesep={} ".format(*gaps) + "ordering=in" * flat,
+        ]
+        for box in graph.boxes:
+            self.add_box(box)
+        self.add_edges()
+        self.add_groups()
+        for k in graph.ends:
+            self.add_note(f"e{k}", k, None, graph.box(k), CLEAR)
+            self.edge(self.names[graph.box(k)], f"e{k}", LINE, "weight=4")
 
-    def lay_edges(self) -> None:
+    def cell(self, *lines, key=None, side=0.5, height=NOTE, style="", inside="") -> str:
+        """A cell of a table with room for lines of text, in the middle or at a side."""
+        width, least = max(_outline(*line)[2] for line in lines), 0
+        self.cells.append((key, side, lines))
+        if key is not None:
+            style += ' BORDER="1" STYLE="ROUNDED"'
+            width, least = width + 2 * PAD - 4, HEIGHT
+        return (
+            f'<TD HREF="#" TITLE="{len(self.cells) - 1}" {style} FIXEDSIZE="TRUE" '
+            f'WIDTH="{max(math.ceil(width) + 4, least)}" HEIGHT="{height}">{inside}</TD>'
+        )
+
+    def line(self, color: str, height: int = 2) -> str:
+        """A cell in which a line goes on."""
+        width = 3 if color == HIGHLIGHT else 1
+        size = f'FIXEDSIZE="TRUE" WIDTH="{width}" HEIGHT="{height}"'
+        return f'<TD PORT="o" BGCOLOR="{color}" {size}></TD>'
+
+    def node(self, name: str, path: tuple[str, ...], *cells: str) -> None:
+        opened = ""
+        for d in range(len(path)):
+            n = self.graph.paths.index(path[: d + 1])
+            opened += f'subgraph cluster_{n} {{style="rounded,filled" fillcolor="{self.tint(n)}" '
+            opened += f'color="#C8C8C8" margin=14 href="#" tooltip="{n}" '
+        self.dot.append(f"{opened}{name} [label=<{TABLE(''.join(cells))}>]" + "}" * len(path))
+
+    def tint(self, n: int) -> str:
+        return TINTS[n % len(TINTS)]
+
+    def add_box(self, box: Any) -> None:
+        """A box, the variable attached to it and its name."""
+        graph, height, beside = self.graph, HEIGHT, []
+        if box in graph.attached:
+            k = graph.attached[box]
+            lines = [(graph.text(k), INK)]
+            if self.values and graph.nodes[k].name:
+                lines += zip(graph.pair(k), (FORWARD, BACKWARD), strict=True)
+                height += 20
+            style = f'BGCOLOR="{PALE}" COLOR="{LINE}"'
+            beside = [self.cell(*lines, key=k, height=height, style=style)]
+        fill, stroke = PALE, LINE
+        if isinstance(box, tuple):
+            fill, stroke = self.tint(graph.paths.index(box)), INK
+        elif graph.nodes[box].operands:
+            fill, stroke = "white", INK
+            beside += [self.cell((graph.name(box), INK), style=f'BGCOLOR="{CLEAR}"')]
+        style = f'PORT="o" BGCOLOR="{fill}" COLOR="{stroke}" '
+        line = graph.text(box), INK
+        self.node(
+            self.names[box],
+            graph.groups(box),
+            self.cell(line, key=box, height=height, style=style),
+            *beside,
+        )
+
+    def add_note(self, name: str, k: int, shares: Any, box: Any, color: str) -> None:
+        """A name and a value at the left of a line, and the adjoint at the right."""
+        title = self.graph.name(k) if isinstance(self.graph.box(k), tuple) else ""
+        clear = f'BGCOLOR="{CLEAR}"'
+        cells = [self.cell((title, INK), style=clear + ("" if self.values else ' PORT="o"'))]
+        if self.values:
+            value, adjoint = self.graph.pair(k, shares)
+            cells = cells if title else []
+            cells += [
+                self.cell((value, FORWARD), side=1, style=clear),
+                self.line(color, NOTE),
+                self.cell((adjoint, BACKWARD), side=0, style=clear),
+            ]
+        self.node(name, self.graph.groups(box), *cells)
+
+    def add_edges(self) -> None:
         """Lines; and what a group is entered by, for its rows to begin below where that is from."""
         graph = self.graph
         tails: dict[int, tuple] = {}  # where a value's line goes on, and the last open group it met
@@ -287,11 +352,14 @@ class _Painter:
             if edge.loop:
                 self.loop(n, source, target, path)
                 continue
+            color = self.color(edge)
             tail, passed = tails.get(edge.value, (source, ()))
-            if passed and passed != path[:1] and self.first(edge.target) > self.span[passed][1]:
-                ahead = [e for e in graph.edges[n:] if e.value == edge.value]
-                self.node(f"j{n}", (), [1], 3)
-                self.edge(tail, f"j{n}", "arrowhead=none", on=any(map(self.lit, ahead)))
+            first = self.span[edge.target[:1]][0] if isinstance(edge.target, tuple) else edge.target
+            if passed and passed != path[:1] and first > self.span[passed][1]:
+                ahead = {self.color(e) for e in graph.edges[n:] if e.value == edge.value}
+                on = HIGHLIGHT if HIGHLIGHT in ahead else LINE
+                self.node(f"j{n}", (), self.line(on))
+                self.edge(tail, f"j{n}", on, "arrowhead=none")
                 self.order(f"foot{graph.paths.index(passed)}", f"j{n}")
                 tail, passed = f"j{n}", ()
             tails[edge.value] = tail, path[:1] or passed
@@ -299,26 +367,23 @@ class _Painter:
             start, entry = tail, target
             if self.values:
                 start = entry = f"n{n}"
-                self.measure_note(entry, edge.value, edge.shares, edge.target)
-                self.edge(tail, entry, f"arrowhead=none {more}", on=self.lit(edge))
+                self.add_note(entry, edge.value, edge.shares, edge.target, color)
+                self.edge(tail, entry, color, f"arrowhead=none {more}")
                 more = "weight=8"
-            self.edge(start, target, more, on=self.lit(edge))
+            self.edge(start, target, color, more)
             self.entries[edge.target].append(entry)
             if path[:1] != inner[:1] and path and edge.value < self.span[path[:1]][0]:
                 self.order(tail, f"top{graph.paths.index(path[:1])}")
                 self.order(f"top{graph.paths.index(path[:1])}", entry, 0)
 
-    def first(self, box):
-        return self.span[box[:1]][0] if isinstance(box, tuple) else box
-
-    def lay_groups(self) -> None:
+    def add_groups(self) -> None:
         """Groups below each other in the order of the tape, as soon as one is open."""
         graph = self.graph
         closed = [box for box in graph.boxes if isinstance(box, tuple)]
         for path in [path for path in self.span if path not in closed]:
             n = graph.paths.index(path)
             for end in ("top", "foot"):
-                self.node(f"{end}{n}", path, [1], 1)
+                self.node(f"{end}{n}", path, self.line(CLEAR))
             inside = [box for box in graph.boxes if graph.groups(box)[:1] == path]
             for box in inside:
                 if not self.entries[box]:
@@ -337,174 +402,42 @@ class _Painter:
     def order(self, upper: str, lower: str, rows: int = 1) -> None:
         self.dot.append(f"{upper}->{lower} [style=invis weight={1 - rows} minlen={rows}]")
 
-    def lit(self, edge: _Edge) -> bool:
-        return edge.value in self.highlight and edge.target in self.highlight
-
     def loop(self, n: int, source: str, target: str, path: tuple[str, ...]) -> None:
-        if source == target:
-            self.edge(source, target, color=LOOP)
-            return
-        self.node(f"l{n}", path, [14], 3)
-        self.edge(target, f"l{n}", "dir=back tailport=w", color=LOOP)
-        self.edge(f"l{n}", source, "arrowhead=none headport=w", color=LOOP)
-
-    def edge(self, tail, head, more="", on=False, color=LINE):
-        style = f'color="{HIGHLIGHT if on else color}" penwidth={2.6 if on else 1}'
-        self.dot.append(f"{tail}->{head} [{style} {more}]")
-
-    def node(self, name, path, widths, height, port=0):
-        self.cells[name] = widths, height
-        size = 'FIXEDSIZE="TRUE" WIDTH="{}" HEIGHT="{}"'.format
-        cells = [
-            f'<TD PORT="{"o" if k == port else k}" {size(w, height)}></TD>'
-            for k, w in enumerate(widths)
-            if w
-        ]
-        table = (
-            f'<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="0"><TR>{"".join(cells)}</TR></TABLE>'
+        ends = (source, target) if source == target else (target, source)
+        self.edge(
+            *ends, LOOP, "" if source == target else "dir=back minlen=2 tailport=w headport=w"
         )
-        within = [self.graph.paths.index(path[: d + 1]) for d in range(len(path))]
-        opened = "".join(f"subgraph cluster_{k} {{margin=12 " for k in within)
-        self.dot.append(f"{opened}{name} [label=<{table}>]{'}' * len(path)}")
 
-    def measure(self, box):
-        """Room for a box, the variable attached to it and its name."""
-        graph, height = self.graph, HEIGHT
-        widths = [max(_extent(graph.text(box)) + 2 * PAD, HEIGHT), 0, 0]
-        if box in graph.attached:
-            k = graph.attached[box]
-            widths[1] = _extent(graph.text(k)) + 2 * PAD
-            if self.values and graph.nodes[k].name:
-                height += 16
-                widths[1] = max(widths[1], *(_extent(word, SMALL) + 6 for word in graph.pair(k)))
-        if graph.name(box) and graph.nodes[box].operands:
-            widths[2] = _extent(graph.name(box)) + 4
-        self.node(self.names[box], graph.groups(box), widths, height)
+    def color(self, edge: _Edge) -> str:
+        return HIGHLIGHT if {edge.value, edge.target} <= self.highlight else LINE
 
-    def measure_note(self, name, k, shares, box):
-        """Room for a name and a value at the left of a line, and the adjoint at the right."""
-        title = self.graph.name(k) if isinstance(self.graph.box(k), tuple) else ""
-        pair = self.graph.pair(k, shares) if self.values else ("", "")
-        left, right = (_extent(word, SMALL) + 2 for word in pair)
-        left += _extent(title)
-        self.notes[name] = title, *pair
-        height = 9 if self.values else 12 if title else 1
-        self.node(
-            name, self.graph.groups(box), [left, 1, right if self.values else left], height, 1
-        )
+    def edge(self, tail: str, head: str, color: str, more: str = "") -> None:
+        width = 2.6 if color == HIGHLIGHT else 1
+        self.dot.append(f'{tail}->{head} [color="{color}" penwidth={width} {more}]')
 
     def svg(self) -> str:
-        """The picture: regions, lines, and then what stands on them."""
-        objects = self.placed["objects"]
-        for item in objects:
-            if item["name"].startswith("cluster"):
-                path = self.graph.paths[int(item["name"][8:])]
-                x0, y0, x1, y1 = map(float, item["bb"].split(","))
-                self.frame(x0, y0, x1, y1, self.tint(path), "#C8C8C8", 7)
-                self.write(x0 + 7, (y0 + y1) / 2, path[-1], 8.5, "#555555", turned=True)
-        self.paint_lines()
-        for item in objects:
-            name = item["name"]
-            if name in self.notes or name in self.names.values():
-                x, y = map(float, item["pos"].split(","))
-                widths, height = self.cells[name]
-                x -= sum(widths) / 2
-                if name in self.notes:
-                    self.paint_note(x + widths[0] + 0.5, y, *self.notes[name])
-                else:
-                    self.paint_box(self.graph.boxes[int(name[1:])], x, y, widths, height)
-        width, height = self.size
-        # shown larger than laid out where the page has room; it shrinks where it has not
-        start = (
-            f'<?xml version="1.0" encoding="utf-8"?>\n<svg xmlns="http://www.w3.org/2000/svg" '
-            f'width="{SHOWN * width:.1f}pt" height="{SHOWN * height:.1f}pt" '
-            f'viewBox="0 0 {width:.1f} {height:.1f}">\n<rect width="100%" height="100%" '
-            f'fill="white"/>\n<g transform="matrix(1 0 0 -1 {MARGIN} {height - MARGIN:.1f})">'
-        )
-        return "\n".join([start, *self.painted, "</g>\n</svg>\n"])
+        drawn = AGraph("\n".join([*self.dot, "}"])).draw(format="svg", prog="dot").decode()
+        self.size = tuple(map(float, re.findall(r'(?:width|height)="(\S+)pt"', drawn)))
+        self.origin = np.array(re.findall(r"translate\((\S+) (\S+)\)", drawn)[0], float)
+        drawn = drawn.replace('class="graph"', 'class="graph" stroke-linecap="square"')
+        anchor = r'<g id="a_\w+"><a .*?title="(\d+)">\n(.*?)</a>\n</g>'
+        return re.sub(anchor, self.fill, drawn, flags=re.DOTALL)
 
-    def tint(self, path):
-        return TINTS[self.graph.paths.index(path) % len(TINTS)]
-
-    def frame(self, x0, y0, x1, y1, fill, stroke=INK, corner=4):
-        place = f'x="{x0:.1f}" y="{y0:.1f}" width="{x1 - x0:.1f}" height="{y1 - y0:.1f}"'
-        style = f'rx="{corner}" fill="{fill}" stroke="{stroke}" stroke-width="0.8"'
-        self.painted.append(f"<rect {place} {style}/>")
-
-    def write(self, x, y, text, size=LETTERS, fill=INK, side=0.5, turned=False):
-        """A text in the middle of x, or at its left (side 1) or right (side 0)."""
-        drawn, width = _outline(text, size)
-        turn = f"translate({x:.1f} {y:.1f}) " + "rotate(90) " * turned
-        shift = f"translate({-side * width:.2f} {-0.36 * size:.2f})"
-        self.painted.append(f'<path transform="{turn}{shift}" fill="{fill}" d="{drawn}"/>')
-
-    def paint_box(self, key, x0, y, widths, tall):
-        graph, turn = self.graph, self.size[1] - MARGIN
-        x1, x2, y0, y1 = x0 + widths[0], x0 + sum(widths[:2]), y - tall / 2, y + tall / 2
-        self.boxes[key] = x0 + MARGIN, turn - y1, x1 + MARGIN, turn - y0
-        if widths[1]:
-            k, middle = graph.attached[key], (x1 + x2) / 2
-            self.boxes[k] = x1 + MARGIN, turn - y1, x2 + MARGIN, turn - y0
-            self.frame(x1 - 6, y0, x2, y1, PALE, EDGE)
-            self.write(middle, y1 - HEIGHT / 2, graph.text(k))
-            if self.values and graph.nodes[k].name:
-                value, adjoint = graph.pair(k)
-                self.write(middle, y0 + SMALL + 6, value, SMALL, FORWARD)
-                self.write(middle, y0 + 5, adjoint, SMALL, BACKWARD)
-        if isinstance(key, tuple):
-            style = self.tint(key), INK, 8
-        else:
-            style = ("white", INK, 4) if graph.nodes[key].operands else (PALE, EDGE, 4)
-        self.frame(x0, y0, x1, y1, *style)
-        self.write((x0 + x1) / 2, y, graph.text(key))
-        if widths[2]:
-            self.write(x2 + 3, y, graph.name(key), side=0)
-
-    def paint_note(self, x, y, title, value, adjoint):
-        self.write(x - 2.5, y, value, SMALL, FORWARD, 1)
-        self.write(x + 2.5, y, adjoint, SMALL, BACKWARD, 0)
-        left = x - 5 - _outline(value, SMALL)[1]
-        self.write(left if value else x, y, title, SMALL + 1, side=1 if value else 0.5)
-
-    def paint_lines(self) -> None:
-        """Graphviz' curves; those that enter one box do so side by side."""
-        items = [item for item in self.placed["edges"] if item.get("style") != "invis"]
-        curves, enter = [], defaultdict(list)
-        for item in items:
-            points = np.array([p.lstrip("es,").split(",") for p in item["pos"].split()], float)
-            if item["pos"][0] == "e":
-                points = np.vstack([points[1:], points[:1]])  # Graphviz names the tip first
-                enter[item["head"]].append(points)
-            curves.append(points)
-        for head, ends in enter.items():
-            room = self.cells[self.placed["objects"][head]["name"]][0][0] - PAD
-            for k, points in enumerate(sorted(ends, key=lambda points: points[-4, 0])):
-                points[-3:, 0] += (k - (len(ends) - 1) / 2) * min(9.0, room / len(ends))
-        for item, points in sorted(
-            zip(items, curves, strict=True), key=lambda pair: float(pair[0]["penwidth"])
-        ):
-            self.paint_line(item, points)
-
-    def paint_line(self, item, points):
-        backward, pointed = item["pos"][0] == "s", item["pos"][0] in "es"
-        tip = points[0] if backward else points[-1]
-        curve = points[1:] if backward else points[: len(points) - pointed]
-        ends = [curve[0, 1], curve[-1, 1]]
-        for k, end in enumerate(("tail", "head")):  # up to the middle of a number or a joint
-            other = self.placed["objects"][item[end]]
-            if other["name"][0] in "njl":
-                ends[k] = float(other["pos"].split(",")[1])
-        drawn = f"M{_list((curve[0, 0], ends[0]))}V{_list(curve[0, 1:])}C{_list(curve[1:])}"
-        drawn += f"V{_list(ends[1:])}"
-        color = item["color"]
-        if pointed:
-            foot = curve[0] if backward else curve[-1]
-            ahead = (tip - foot) / max(np.hypot(*(tip - foot)), 1e-9)
-            side = 2.6 * ahead[::-1] * (1, -1)
-            wedge = tip, tip - 5 * ahead + side, tip - 5 * ahead - side
-            drawn += f"M{_list(foot)}L{_list(tip - 4 * ahead)}"
-            self.painted.append(
-                f'<path fill="{color}" d="M{_list(wedge[0])}L{_list(wedge[1:])}Z"/>'
-            )
-        style = f'fill="none" stroke="{color}" stroke-width="{item["penwidth"]}"'
-        self.painted.append(f'<path {style} d="{drawn}"/>')
+    def fill(self, found: re.Match) -> str:
+        """The frame of a cell, which Graphviz has drawn, and the letters in it."""
+        key, side, lines = self.cells[int(found[1])]
+        corners = np.array(re.findall(r"(-?[\d.]+),(-?[\d.]+)", found[2]), float)
+        (x0, y0), (x1, y1) = low, high = corners.min(axis=0), corners.max(axis=0)
+        if key is not None:
+            self.boxes[key] = tuple([*(low + self.origin).tolist(), *(high + self.origin).tolist()])
+        turn, x, middle = 0, x0 + 2 + (side or 0) * (x1 - x0 - 4), (y0 + y1) / 2
+        if side is None:  # the region of a group
+            turn, side, x, middle = -90, 0, x0 + 8, y1 - 8
+        letters = []
+        for row, (text, color) in enumerate(lines):
+            drawn, size, width = _outline(text, color)
+            y = middle + ROW * (row - (len(lines) - 1) / 2)
+            shift = f"translate({x:.1f} {y:.1f}) rotate({turn}) translate({-side * width:.2f} "
+            shift += f"{0.36 * size:.2f}) scale(1 -1)"
+            letters.append(f'<path transform="{shift}" fill="{color}" d="{drawn}"/>\n')
+        return found[2] + "".join(letters)
