@@ -11,13 +11,11 @@ import inspect
 import re
 import textwrap
 from collections.abc import Callable
-from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 
 from mflib.multifunctionality.tasks import Circle
 
@@ -58,26 +56,6 @@ ATTRACTORS = {
 
 No two pairs are the same, and within a group neither two colours nor two markers are.
 """
-STYLE: dict[Any, Any] = {
-    "axes.axisbelow": True,
-    "axes.edgecolor": "#444444",
-    "axes.grid": True,
-    "axes.labelsize": 11,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlesize": 11,
-    "figure.constrained_layout.use": True,
-    "figure.dpi": 100,
-    "figure.figsize": (6.4, 3.2),
-    "font.size": 11,
-    "grid.alpha": 0.35,
-    "grid.linewidth": 0.6,
-    "legend.fontsize": 10,
-    "legend.frameon": False,
-    "lines.linewidth": 1.6,
-    "xtick.labelsize": 10,
-    "ytick.labelsize": 10,
-}
 
 
 def use_style() -> None:
@@ -88,7 +66,15 @@ def use_style() -> None:
     from matplotlib_inline.backend_inline import set_matplotlib_formats
 
     set_matplotlib_formats("retina")
-    plt.rcParams.update(STYLE)
+    plt.rc("font", size=11)
+    plt.rc("figure", figsize=(6.4, 3.2))
+    plt.rc("figure.constrained_layout", use=True)
+    plt.rc("axes", axisbelow=True, edgecolor="#444444", grid=True, titlesize=11)
+    plt.rc("axes.spines", right=False, top=False)
+    plt.rc(("xtick", "ytick"), labelsize=10)
+    plt.rc("grid", alpha=0.35, linewidth=0.6)
+    plt.rc("lines", linewidth=1.6)
+    plt.rc("legend", fontsize=10, frameon=False)
 
 
 def source(function: Callable) -> Markdown:
@@ -100,16 +86,9 @@ def source(function: Callable) -> Markdown:
 
 def plane(axes: Axes, reach: float, title: str = "") -> Axes:
     """Prepare axes for orbits in the plane: equal scales, ``reach`` to each side."""
-    axes.set(
-        aspect="equal",
-        xlim=(-reach, reach),
-        ylim=(-reach, reach),
-        xlabel="$x$",
-        ylabel="$y$",
-        title=title,
-    )
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+    ends = (-reach, reach)
+    axes.set(aspect="equal", xlim=ends, ylim=ends, xlabel="$x$", ylabel="$y$", title=title)
+    axes.locator_params(nbins=6, steps=[1, 2, 5, 10])
     return axes
 
 
@@ -120,16 +99,12 @@ def draw_task(axes: Axes, task: Circle) -> None:
     axes.plot(*orbit.T, color=colour, linewidth=7, alpha=0.3, solid_capstyle="round")
     # opposite directions get their arrows at opposite places, or two circles would share one
     start, end = task.trajectory(2, 0.05, phase=np.pi / 4 if task.omega > 0 else -3 * np.pi / 4)
-    axes.annotate(
-        "",
-        xy=end,
-        xytext=start,
-        arrowprops={"arrowstyle": "-|>", "color": colour, "mutation_scale": 22, "alpha": 0.6},
-    )
+    arrow = {"arrowstyle": "-|>", "color": colour, "mutation_scale": 22, "alpha": 0.6}
+    axes.annotate("", xy=end, xytext=start, arrowprops=arrow)
 
 
-def draw_run(axes: Axes, outputs: np.ndarray, name: str, *, label: str | None = None) -> None:
+def draw_run(axes: Axes, outputs: np.ndarray, name: str) -> None:
     """A stretch of a free run, with its attractor's marker where it ends."""
     colour, marker = ATTRACTORS[name]
     axes.plot(*outputs.T, color=colour, linewidth=1.4)
-    axes.plot(*outputs[-1], marker, color=colour, markersize=8, label=label)
+    axes.plot(*outputs[-1], marker, color=colour, markersize=8)
