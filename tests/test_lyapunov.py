@@ -233,7 +233,6 @@ def array(*shape):
         (lambda: spectrum(system("lorenz"), segment=0), "segment: got 0"),
         (lambda: rosenstein_exponent(array(10, 2), 0.1), r"points: got shape \(10, 2\)"),
         (lambda: rosenstein_exponent(array(300, 2), 0), "dt: got 0"),
-        (lambda: rosenstein_exponent(array(300, 2), 0.1, horizon=20), "horizon: got 20"),
     ],
 )
 def test_refusals(call, message):

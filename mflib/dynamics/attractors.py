@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from mflib import checks
 from mflib.dynamics.distances import sliced_quantiles
 from mflib.dynamics.estimates import Estimate, success_rate
 from mflib.dynamics.lyapunov import growth_rate, neighbour_distances, parts_at_once
+from mflib.dynamics.trajectories import ESCAPE
 
 STILL = 1e-3
 """A trajectory that moves less, relative to its scale, is at a fixed point."""
@@ -58,21 +59,20 @@ def classify(
     dt: float,
     *,
     scale: float | None = None,
-    exponent: float | None = None,
     discrete: bool = False,
-    escape: float = 1e6,
 ) -> Behaviour:
     """Say what kind of attractor a trajectory has reached.
 
     Asked in this order, of the second half of the trajectory:
 
-    1. diverged: is any value, from the beginning on, infinite, NaN or beyond ``escape``?
+    1. diverged: is any value, from the beginning on, infinite, NaN or beyond a million?
     2. fixed point: does every coordinate stay within a thousandth of ``scale``?
     3. limit cycle: is there a time, at most half of what is looked at, after which the
        *whole* stretch repeats itself to half a per cent of its size (root mean square)?
     4. noisy or unevenly sampled: do neighbours part at once, in a single step, and then more
        slowly? Deterministic neighbours part in the second step as they do in the first.
-    5. chaos: do neighbours part exponentially, by at least a factor e within the stretch?
+    5. chaos: do neighbours part exponentially, by at least a factor e within the stretch, as
+       measured by :func:`mflib.dynamics.lyapunov.rosenstein_exponent`?
     6. Otherwise a torus, or too short a trajectory to tell.
 
     Parameters
@@ -85,12 +85,8 @@ def classify(
     scale : float, optional
         Size of a coordinate that counts as large; by default the largest range of a
         coordinate over the whole trajectory.
-    exponent : float, optional
-        Largest Lyapunov exponent, if it is known; then it decides 4 to 6 alone. By default it
-        is estimated as by :func:`mflib.dynamics.lyapunov.rosenstein_exponent`.
     discrete : bool
         Whether the points are iterates of a map, which has nothing between them.
-    escape : float
 
     Returns
     -------
@@ -106,36 +102,33 @@ def classify(
     ('limit cycle', 6.663)
     """
     points = checks.reals("points", points, ("steps", "dim"), finite=False, least=100)
-    dt, escape = checks.real("dt", dt, above=0), checks.real("escape", escape, above=0)
-    exponent = None if exponent is None else checks.real("exponent", exponent)
+    dt = checks.real("dt", dt, above=0)
     scale = None if scale is None else checks.real("scale", scale, above=0)
-    if not np.all(np.abs(points) < escape):
+    if not np.all(np.abs(points) < ESCAPE):
         return Behaviour("diverged")
     tail = points[len(points) // 2 :]
     largest = np.max(np.ptp(points, axis=0)) if scale is None else scale
-    moved = np.max(np.ptp(tail, axis=0))
-    if moved <= max(STILL * largest, 1e-9 * (1 + np.max(np.abs(tail)))):
+    if np.max(np.ptp(tail, axis=0)) <= max(STILL * largest, 1e-9 * (1 + np.max(np.abs(tail)))):
         return Behaviour("fixed point")
-    period = _iterations(tail) if discrete else _period(tail, dt)
+    period = _iterations(tail, dt) if discrete else _period(tail, dt)
     if period is not None:
-        return Behaviour("limit cycle", period=period * dt if discrete else period)
-    if exponent is None:
-        try:
-            curve = neighbour_distances(tail, len(tail) // 10)
-        except ValueError:  # too short
-            return Behaviour("torus or undecided", exponent=0.0)
-        if parts_at_once(curve):
-            return Behaviour("noisy or unevenly sampled")
-        exponent = growth_rate(curve, dt)
+        return Behaviour("limit cycle", period)
+    try:
+        curve = neighbour_distances(tail)
+    except ValueError:  # too short
+        return Behaviour("torus or undecided", exponent=0.0)
+    if parts_at_once(curve):
+        return Behaviour("noisy or unevenly sampled")
+    exponent = growth_rate(curve, dt)
     chaotic = exponent * len(tail) * dt > 1
-    return Behaviour("chaos" if chaotic else "torus or undecided", exponent=float(exponent))
+    return Behaviour("chaos" if chaotic else "torus or undecided", exponent=exponent)
 
 
-def _iterations(tail):
-    size = np.linalg.norm(np.ptp(tail, axis=0))
+def _iterations(tail, dt):
+    limit = CLOSED * np.linalg.norm(np.ptp(tail, axis=0))
     for p in range(1, len(tail) // 2 + 1):
-        if np.max(np.linalg.norm(tail[p:] - tail[:-p], axis=1)) < CLOSED * size:
-            return p
+        if np.max(np.linalg.norm(tail[p:] - tail[:-p], axis=1)) < limit:
+            return p * dt
     return None
 
 
@@ -145,27 +138,25 @@ def _period(tail, dt):
 
     time = dt * np.arange(len(tail))
     curve = CubicSpline(time, tail)
-    size = np.linalg.norm(np.ptp(tail, axis=0))
-    speed = np.linalg.norm(curve(time, 1), axis=1)
-    early = speed[: len(tail) // 4]
+    limit = CLOSED * np.linalg.norm(np.ptp(tail, axis=0))
+    early = np.linalg.norm(curve(time[: len(tail) // 4], 1), axis=1)
     first = int(np.argmin(np.abs(early - np.median(early))))  # neither at rest nor in a jump
-    origin, velocity = tail[first], curve(time[first], 1)
+    begin, origin, velocity = time[first], tail[first], curve(time[first], 1)
     section = CubicSpline(time[first:], (tail[first:] - origin) @ velocity)
     crossings = section.roots(extrapolate=False)
-    crossings = crossings[(section(crossings, 1) > 0) & (crossings > time[first] + dt / 2)]
+    crossings = crossings[(section(crossings, 1) > 0) & (crossings > begin + dt / 2)]
     gaps = np.linalg.norm(curve(crossings) - origin, axis=1)
-    for crossing in crossings[gaps < CLOSED * size]:
-        period = crossing - time[first]
+    for period in crossings[gaps < limit] - begin:
         if period > time[-1] / 2:
             return None
         # the crossing nearest to as many periods on as there are: the longer, the more exact
-        laps = int((time[-1] - time[first]) / period)
-        last = crossings[np.argmin(np.abs(crossings - time[first] - laps * period))]
-        if abs(last - time[first] - laps * period) < 0.05 * period:
-            period = (last - time[first]) / laps
+        laps = int((time[-1] - begin) / period)
+        last = crossings[np.argmin(np.abs(crossings - begin - laps * period))]
+        if abs(last - begin - laps * period) < 0.05 * period:
+            period = (last - begin) / laps
         earlier = time[time + period <= time[-1]]
         shift = np.linalg.norm(curve(earlier + period) - curve(earlier), axis=1)
-        if np.sqrt(np.mean(shift**2)) < CLOSED * size:
+        if np.sqrt(np.mean(shift**2)) < limit:
             return float(period)
     return None
 
@@ -186,11 +177,7 @@ class Identity(NamedTuple):
 
 
 def identify(
-    points: npt.ArrayLike,
-    templates: Mapping[str, npt.ArrayLike],
-    *,
-    dt: float | None = None,
-    reject: float = REJECT,
+    points: npt.ArrayLike, templates: Mapping[str, npt.ArrayLike], **options: Any
 ) -> Identity:
     """Name the attractor a trajectory is on: the nearest template, or none.
 
@@ -201,11 +188,8 @@ def identify(
     templates : mapping of str to array_like, shape (steps, dim) or (orbits, steps, dim)
         A trajectory on each attractor, or several, long enough to have been everywhere on it in
         due proportion. Location and scale count; standardise all of them together or not at all.
-    dt : float, optional
-        Time between points, the same everywhere. If it is given velocities are compared too.
-        Two orbits that run along the same curve in opposite directions differ in nothing else.
-    reject : float
-        Largest relative distance to still be named.
+    **options
+        ``dt`` and ``reject``, see :func:`identify_all`.
 
     Returns
     -------
@@ -219,7 +203,7 @@ def identify(
     >>> identify(b.trajectory(300, 0.1, phase=1), templates, dt=0.1).name
     'B'
     """
-    return identify_all([points], templates, dt=dt, reject=reject)[0]
+    return identify_all([points], templates, **options)[0]
 
 
 def identify_all(
@@ -234,8 +218,13 @@ def identify_all(
     Parameters
     ----------
     runs : sequence of array_like, each of shape (steps, dim)
-    templates, dt, reject
+    templates
         As there.
+    dt : float, optional
+        Time between points, the same everywhere. If it is given velocities are compared too.
+        Two orbits that run along the same curve in opposite directions differ in nothing else.
+    reject : float
+        Largest relative distance to still be named.
 
     Returns
     -------
@@ -245,6 +234,7 @@ def identify_all(
         raise ValueError("templates: got none, expected one or more")
     reject = checks.real("reject", reject, above=0)
     least = 1 if dt is None else 3
+    dt = None if dt is None else checks.real("dt", dt, above=0)
     dim = np.shape(next(iter(templates.values())))[-1]
     known = {}
     for name, orbits in templates.items():
@@ -252,39 +242,37 @@ def identify_all(
             checks.reals(f"templates[{name!r}]", orbit, ("steps", dim), least=least)
             for orbit in (np.asarray(orbits) if np.ndim(orbits) == 3 else [orbits])
         ]
-    size = _size(np.concatenate([orbit for orbits in known.values() for orbit in orbits]))
-    features = _with_velocities(known, size, dt)
-    quantiles = {
-        name: sliced_quantiles(features(orbits), DIRECTIONS) for name, orbits in known.items()
-    }
+    everything = [orbit for orbits in known.values() for orbit in orbits]
+    size, factor = _size(np.concatenate(everything)), 1.0
+    if dt is not None:  # velocities count as much
+        factor = size / max(_size(_cloud(everything, dt, 1.0)[:, dim:]), 1e-300)
+
+    def quantiles(orbits):
+        return sliced_quantiles(_cloud(orbits, dt, factor), DIRECTIONS)
+
+    kinds = {name: quantiles(orbits) for name, orbits in known.items()}
 
     def one(points):
         points = checks.reals("points", points, ("steps", dim), finite=False, least=least)
         if not np.all(np.isfinite(points)):
             return Identity(None, dict.fromkeys(known, np.inf))
-        found = sliced_quantiles(features([points]), DIRECTIONS)
+        found = quantiles([points])
         distances = {
-            name: float(np.mean(np.abs(found - template))) / size
-            for name, template in quantiles.items()
+            name: float(np.mean(np.abs(found - kind))) / size for name, kind in kinds.items()
         }
-        nearest = min(distances, key=lambda name: distances[name])
+        nearest = min(distances, key=distances.__getitem__)
         return Identity(nearest if distances[nearest] <= reject else None, distances)
 
     return [one(points) for points in runs]
 
 
-def _with_velocities(known, size, dt):
-    """What joins orbits to one cloud and gives every point its velocity, which counts as much."""
+def _cloud(orbits, dt, factor):
+    """All points of the orbits, beside them their velocities times the factor."""
+    points = np.concatenate(orbits)
     if dt is None:
-        return np.concatenate
-    dt = checks.real("dt", dt, above=0)
-
-    def velocities(orbits):
-        return np.concatenate([np.gradient(orbit, dt, axis=0) for orbit in orbits])
-
-    fastest = _size(np.concatenate([velocities(orbits) for orbits in known.values()]))
-    factor = size / max(fastest, 1e-300)
-    return lambda orbits: np.hstack([np.concatenate(orbits), factor * velocities(orbits)])
+        return points
+    velocities = np.concatenate([np.gradient(orbit, dt, axis=0) for orbit in orbits])
+    return np.hstack([points, factor * velocities])
 
 
 def _size(points):
@@ -361,8 +349,6 @@ def find_attractors(
     scale: float,
     rate: float = 1.0,
     tolerance: float = 0.05,
-    escape: float = 1e6,
-    discrete: bool = False,
 ) -> Census:
     r"""Tell on how many attractors many runs ended, without being told any.
 
@@ -379,7 +365,7 @@ def find_attractors(
     ----------
     points : array_like, shape (runs, steps, dim)
         What runs do when they have settled; at least 100 steps. Values that are infinite, NaN or
-        beyond ``escape`` are a verdict.
+        beyond a million are a verdict.
     dt : float
         Time between points.
     scale : float
@@ -388,9 +374,6 @@ def find_attractors(
         Its typical angular velocity.
     tolerance : float
         In units of ``scale``, its square, and its square times ``rate``.
-    escape : float
-    discrete : bool
-        See :func:`classify`.
 
     Raises
     ------
@@ -413,47 +396,43 @@ def find_attractors(
     [('limit cycle', 5.0), ('limit cycle', 5.0)]
     """
     points = checks.reals("points", points, ("runs", "steps", "dim"), finite=False)
-    if points.shape[1] < 100:
-        raise ValueError(f"points: got shape {points.shape}, expected 100 steps or more")
+    checks.count("steps of points", points.shape[1], least=100)
     for name, number in (("dt", dt), ("scale", scale), ("rate", rate), ("tolerance", tolerance)):
         checks.real(name, number, least=TINY)
-    escape = checks.real("escape", escape, above=0)
-    labels = np.full(len(points), DIVERGED)
-    bounded = np.flatnonzero(np.all(np.abs(points) < escape, axis=(1, 2)))
-    settled = points[bounded] / scale
-    half = settled.shape[1] // 2
+    bounded = np.flatnonzero(np.all(np.abs(points) < ESCAPE, axis=(1, 2)))
+    settled, half = points[bounded] / scale, points.shape[1] // 2
     with np.errstate(over="ignore", invalid="ignore"):
-        averages = _averages(settled, dt * rate)
-        first, last = (_averages(x, dt * rate) for x in (settled[:, :half], settled[:, half:]))
+        averages, first, last = (
+            _averages(x, dt * rate) for x in (settled, settled[:, :half], settled[:, half:])
+        )
         apart = np.stack([first - last, first - averages, last - averages])
         error = np.max(np.linalg.norm(apart, axis=2), axis=0)
-        converged = error <= tolerance
-    converged &= np.all(np.isfinite(averages), axis=1)
-    labels[bounded] = np.where(converged, 0, NOT_CONVERGED)
-    left = np.flatnonzero(converged)
-    groups = []
+        converged = (error <= tolerance) & np.all(np.isfinite(averages), axis=1)
+    left, groups = np.flatnonzero(converged), []
     while len(left):
         apart = np.linalg.norm(averages[left] - averages[left[0]], axis=1)
         near = apart <= tolerance + error[left] + error[left[0]]
         groups.append(left[near])
         left = left[~near]
     groups.sort(key=len, reverse=True)
+    labels = np.full(len(points), DIVERGED)
+    labels[bounded] = NOT_CONVERGED
+    for label, group in enumerate(groups):
+        labels[bounded[group]] = label
     dim = points.shape[2]
+    same = np.equal(*np.triu_indices(dim))  # variances among variances and covariances
 
     def found(group):
-        run, first = bounded[group[0]], group[0]
-        spread = averages[first][dim : dim + dim * (dim + 1) // 2]
-        variances = spread[np.equal(*np.triu_indices(dim))]
+        run, (centre, spread) = bounded[group[0]], np.split(averages[group[0]], [dim])
+        variances = spread[: len(same)][same]
         return FoundAttractor(
             run=int(run),
-            behaviour=classify(points[run], dt, scale=scale, discrete=discrete, escape=escape),
+            behaviour=classify(points[run], dt, scale=scale),
             share=success_rate(len(group), len(points), over="runs"),
-            centre=scale * averages[first][:dim],
+            centre=scale * centre,
             radius=float(scale * np.sqrt(variances.sum())),
         )
 
-    for label, group in enumerate(groups):
-        labels[bounded[group]] = label
     return Census(labels, tuple(found(group) for group in groups))
 
 

@@ -422,22 +422,21 @@ def _bootstrap(rates, rng, draws=1000):
     return np.quantile(means, [0.025, 0.975], axis=0).T
 
 
-def rosenstein_exponent(points: npt.ArrayLike, dt: float, *, horizon: float | None = None) -> float:
+def rosenstein_exponent(points: npt.ArrayLike, dt: float) -> float:
     """Largest exponent estimated from one trajectory alone, after Rosenstein and others.
 
     Every point is followed beside its nearest neighbour in space, neighbours in time left out.
     The mean logarithm of their distance grows at the rate of the largest exponent until the
-    distance is as large as the attractor. Good to tell chaos from order; where equations or
-    a closed loop are at hand, :func:`spectrum` or :func:`benettin_spectrum` is far more exact.
+    distance is as large as the attractor. It is followed until it has gone four fifths of the way
+    to its largest value, and at most for a tenth of the series. Good to tell chaos from order;
+    where equations or a closed loop are at hand, :func:`spectrum` or :func:`benettin_spectrum` is
+    far more exact.
 
     Parameters
     ----------
     points : array_like, shape (steps, dim)
         On the attractor, in the whole space, 200 steps or more.
     dt : float
-    horizon : float, optional
-        Time over which the distance is followed; by default until the mean logarithm has gone
-        four fifths of the way to its largest value, and at most a tenth of the series.
 
     Returns
     -------
@@ -457,21 +456,18 @@ def rosenstein_exponent(points: npt.ArrayLike, dt: float, *, horizon: float | No
     """
     points = checks.reals("points", points, ("steps", "dim"), least=200)
     dt = checks.real("dt", dt, above=0)
-    follow = len(points) // 10 if horizon is None else round(horizon / dt)
-    if not 2 <= follow < len(points) // 2:
-        raise ValueError(f"horizon: got {horizon}, expected from 2 steps to half the series")
-    curve = neighbour_distances(points, follow)
+    curve = neighbour_distances(points)
     if parts_at_once(curve):
         raise ValueError("points: got a series in which noise or uneven sampling dominates")
-    return growth_rate(curve, dt, whole=horizon is not None)
+    return growth_rate(curve, dt)
 
 
-def neighbour_distances(points: np.ndarray, follow: int) -> np.ndarray:
-    """Mean logarithm of the distance of neighbours, 0 to ``follow`` steps on."""
+def neighbour_distances(points: np.ndarray) -> np.ndarray:
+    """Mean logarithm of the distance of neighbours, 0 steps on to a tenth of all."""
     from scipy.spatial import cKDTree
 
-    size = float(np.linalg.norm(np.ptp(points, axis=0)))
-    last, apart = len(points) - follow, _correlation_time(points)
+    follow, apart = len(points) // 10, _correlation_time(points)
+    last = len(points) - follow
     i = np.linspace(0, last - 1, min(last, 1000)).astype(int)
     near = cKDTree(points[:last]).query(points[i], k=min(last, 4 * apart + 2))[1]
     far = np.abs(near - i[:, None]) > apart
@@ -481,7 +477,8 @@ def neighbour_distances(points: np.ndarray, follow: int) -> np.ndarray:
     i, j = i[found], near[found, far[found].argmax(axis=1)]
     ahead = np.arange(follow + 1)[:, None]
     distance = np.linalg.norm(points[i + ahead] - points[j + ahead], axis=-1)
-    return np.mean(np.log(np.maximum(distance, 1e-12 * max(size, 1e-300))), axis=1)
+    least = 1e-12 * max(float(np.linalg.norm(np.ptp(points, axis=0))), 1e-300)
+    return np.mean(np.log(np.maximum(distance, least)), axis=1)
 
 
 def parts_at_once(curve: np.ndarray) -> bool:
@@ -494,16 +491,13 @@ def parts_at_once(curve: np.ndarray) -> bool:
     return bool(rise >= 1 and first > PARTING * rise and first > 2 * second)
 
 
-def growth_rate(curve: np.ndarray, dt: float, whole: bool = False) -> float:
-    """Slope of the curve's rise, or of the whole curve; 0 if neighbours stay together."""
-    if not whole:
-        rise = curve.max() - curve[0]
-        if rise < 1:  # on a cycle or torus
-            return 0.0
-        end = int(np.argmax(curve >= curve[0] + 0.8 * rise)) + 1
-        curve = curve[: max(end, 3)]
-    slope = np.polyfit(dt * np.arange(len(curve)), curve, 1)[0]
-    return max(float(slope), 0.0)
+def growth_rate(curve: np.ndarray, dt: float) -> float:
+    """Slope of the curve's rise; 0 if neighbours stay together, as on a cycle or torus."""
+    rise = curve.max() - curve[0]
+    if rise < 1:
+        return 0.0
+    curve = curve[: max(int(np.argmax(curve >= curve[0] + 0.8 * rise)) + 1, 3)]
+    return max(float(np.polyfit(dt * np.arange(len(curve)), curve, 1)[0]), 0.0)
 
 
 def _correlation_time(points):
