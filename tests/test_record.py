@@ -99,7 +99,7 @@ def test_value_that_is_not_finite_is_null_in_json(claims, value):
     result = record("demo.rate", value)
     text = json.dumps(result.entry, allow_nan=False)
     assert json.loads(text)["value"] is None
-    assert "not finite" in str(result)
+    assert "not finite" in repr(result.card)
 
 
 def test_numpy_values_become_plain_ones(claims):
@@ -143,7 +143,7 @@ def test_truth_claim_wants_a_truth_value(claims):
 
 
 def test_card_escapes_and_says_the_verdict_in_words(claims):
-    html = record("demo.rate", success_rate(15, 16))._repr_html_()
+    html = record("demo.rate", success_rate(15, 16)).card.html
     assert "Most networks &lt;see&gt; double." in html
     assert "? inconclusive" in html
     assert "0.9375 (95 % interval over seeds: 0.717 to 0.989), 16 seeds" in html
@@ -174,12 +174,12 @@ def test_a_rate_brings_its_interval_and_what_it_runs_over(claims):
     assert (result.verdict, result.over, result.seeds) == ("holds", "seeds", 100)
     result = record("demo.rate", success_rate(100, 100, over="cues"), seeds=1)
     assert (result.over, result.seeds) == ("cues", 1)
-    assert "95 % interval over cues: 0.963 to 1), 1 seed" in str(result)
+    assert "95 % interval over cues: 0.963 to 1), 1 seed" in repr(result.card)
 
 
 def test_expected_failure_gives_its_reason(claims):
-    assert "Fails as stated: single precision" in str(record("demo.error", 1))
-    assert "Expected to fail: single precision" in str(record("demo.error", 0))
+    assert "Fails as stated: single precision" in repr(record("demo.error", 1).card)
+    assert "Expected to fail: single precision" in repr(record("demo.error", 0).card)
 
 
 @pytest.mark.parametrize(

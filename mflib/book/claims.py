@@ -57,14 +57,14 @@ class Claim:
     @property
     def words(self) -> str:
         """The criterion as a reader would say it, for example ``at least 0.95``."""
-        if self.criterion == "is":
-            return format_number(self.bound)
         if self.criterion == "between":
             low, high = map(format_number, self.bound)
             return with_unit(f"between {low} and {high}", self.unit)
         bound = with_unit(format_number(self.bound, self.digits), self.unit)
         if self.tolerance is None:
-            return f"{self.criterion.replace('_', ' ')} {bound}"
+            return (
+                bound if self.criterion == "is" else f"{self.criterion.replace('_', ' ')} {bound}"
+            )
         kind, width = self.tolerance
         absolute = with_unit(format_number(width), self.unit)
         within = f"{format_number(100 * width)} %" if kind == "rel" else absolute
@@ -73,13 +73,13 @@ class Claim:
     @property
     def range(self) -> tuple[float, float]:
         """The values that meet the criterion, ends included."""
-        if self.tolerance:
-            kind, width = self.tolerance
-            width *= abs(self.bound) if kind == "rel" else 1
-            return self.bound - width, self.bound + width
         if self.criterion == "between":
             return self.bound
-        return (self.bound, math.inf) if self.criterion == "at_least" else (-math.inf, self.bound)
+        kind, width = self.tolerance or ("abs", 0)
+        width *= abs(self.bound) if kind == "rel" else 1
+        low = -math.inf if self.criterion == "at_most" else self.bound - width
+        high = math.inf if self.criterion == "at_least" else self.bound + width
+        return low, high
 
     def judge(self, value: float | bool, interval: tuple[float, float] | None = None) -> str:
         """The verdict on a measured value; one that is not finite never holds.
@@ -87,12 +87,10 @@ class Claim:
         With an interval the whole of it has to meet the criterion, or the whole of it to miss it:
         where it reaches across, the verdict is ``"inconclusive"``.
         """
-        if self.criterion == "is":
-            return "holds" if value is self.bound else "fails"
         if not math.isfinite(value):
             return "fails"
         least, most = self.range
-        low, high = (value, value) if interval is None else interval
+        low, high = interval or (value, value)
         if least <= low and high <= most:
             return "holds"
         return "fails" if high < least or most < low else "inconclusive"

@@ -47,19 +47,15 @@ def movie(figure: Figure, draw: Callable[[int], None], frames: Sequence[int], al
         first.save(content, "webp", quality=60, method=4, save_all=True, **loop)
         return f"data:image/webp;base64,{base64.b64encode(content.getvalue()).decode()}"
 
-    html = (
+    return Html(
         '<figure class="animation"><picture>'
         f'<source srcset="{webp(pictures[-1])}" media="(prefers-reduced-motion: reduce)">'
         f'<img src="{webp(*pictures)}" alt="{escape(alt)}" width="{width}"></picture></figure>'
     )
-    return Html(html, alt)
 
 
 def two_runs_movie(
-    tasks: Sequence[Circle],
-    cues: np.ndarray,
-    outputs: np.ndarray,
-    alt: str,
+    tasks: Sequence[Circle], cues: np.ndarray, outputs: np.ndarray, alt: str
 ) -> Html:
     """Two free runs of one network, side by side, each after its own cue.
 

@@ -22,6 +22,7 @@ from IPython.display import publish_display_data
 
 from mflib import checks
 from mflib.book.claims import Claim, format_number, load_claims, with_unit
+from mflib.book.tables import Html
 from mflib.dynamics.estimates import Estimate
 
 METADATA_KEY = "mflib.record"
@@ -73,15 +74,6 @@ class Record:
         return "claim-" + self.claim.id.replace(".", "-").replace("_", "-")
 
     @property
-    def remarks(self) -> list[str]:
-        """What the verdict alone does not say: notes, and why a claim does not hold."""
-        remarks = [self.note] if self.note else []
-        if reason := self.claim.reason:
-            expected = self.claim.verdict
-            remarks.append(f"{_LEADS[expected][self.verdict == expected]}: {reason}")
-        return remarks
-
-    @property
     def verdict_html(self) -> str:
         """The verdict as a badge."""
         name, symbol = self.verdict.replace(" ", "-"), _SYMBOLS[self.verdict]
@@ -89,18 +81,18 @@ class Record:
 
     @property
     def remarks_html(self) -> str:
-        """The remarks, a paragraph each."""
-        return "".join(f'<p class="claim-note">{escape(line)}</p>' for line in self.remarks)
+        """What the verdict alone does not say: notes, and why a claim does not hold."""
+        remarks = [self.note] if self.note else []
+        if reason := self.claim.reason:
+            expected = self.claim.verdict
+            remarks.append(f"{_LEADS[expected][self.verdict == expected]}: {reason}")
+        return "".join(f'<p class="claim-note">{escape(line)}</p>' for line in remarks)
 
-    def __str__(self) -> str:
+    @property
+    def card(self) -> Html:
+        """What a reader of the chapter sees."""
         claim = self.claim
-        text = f"{_SYMBOLS[self.verdict]} {self.verdict}: {claim.statement} "
-        text += f"Measured {self.measured}; criterion: {claim.words}. [{claim.id}]"
-        return "\n".join([text, *self.remarks])
-
-    def _repr_html_(self) -> str:
-        claim = self.claim
-        return (
+        return Html(
             f'<div class="claim claim-{self.verdict}" id="{self.anchor}">'
             f'<p class="claim-statement">{escape(claim.statement)}</p>'
             f'<p class="claim-result">{self.verdict_html} measured '
@@ -183,7 +175,7 @@ def record(
         note=note,
     )
     if get_ipython() is not None:
-        data = {"text/html": result._repr_html_(), "text/plain": str(result)}
+        data = {"text/html": result.card.html, "text/plain": repr(result.card)}
         publish_display_data(data, metadata={METADATA_KEY: result.entry})
     return result
 

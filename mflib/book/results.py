@@ -17,8 +17,7 @@ _WORDS = {
     "inconclusive": ("is inconclusive", "are inconclusive"),
     "not attempted": ("was not attempted", "were not attempted"),
 }
-_TEXT = "Nothing to show yet: `make book` collects this from the executed chapters."
-_NOT_BUILT = Html(f"<p>{_TEXT}</p>", _TEXT)
+_NOT_BUILT = Html("<p>Nothing to show yet: `make book` collects it from the executed chapters.</p>")
 
 
 def results_summary() -> Html:
@@ -28,7 +27,7 @@ def results_summary() -> Html:
     counts = {verdict: sum(item["verdict"] == verdict for item in items) for verdict in _WORDS}
     *parts, last = (f"{n} {_WORDS[verdict][n != 1]}" for verdict, n in counts.items())
     text = f"Of {len(items)} claims, {', '.join(parts)} and {last}."
-    return Html(f'<p class="claims-count">{text}</p>', text)
+    return Html(f'<p class="claims-count">{text}</p>')
 
 
 def results_tables() -> Html:
@@ -43,14 +42,14 @@ def results_tables() -> Html:
     claims, chapters = load_claims(), {entry["name"]: entry for entry in build["chapters"]}
     _, *names = (field.name for field in fields(Record))  # the claim comes from its file
     results = [Record(claims[item["id"]], **{k: item[k] for k in names}) for item in items]
-    tables = []
+    html = ""
     for name in dict.fromkeys(result.claim.chapter for result in results):
         chapter = chapters.get(name, {"title": name, "page": ""})
         own = (result for result in results if result.claim.chapter == name)
         rows = [_result_row(result, chapter["page"]) for result in own]
         columns = ["Claim", "Verdict", "Measured", "Criterion"]
-        tables.append(scrolling_table(chapter["title"], columns, rows))
-    return Html("".join(t.html for t in tables), "\n".join(t.text for t in tables))
+        html += scrolling_table(chapter["title"], columns, rows).html
+    return Html(html)
 
 
 def _result_row(result: Record, page: str) -> list[str]:

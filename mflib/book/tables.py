@@ -13,13 +13,25 @@ class Html:
     """A piece of a page: HTML where it can be shown, plain text where it cannot."""
 
     html: str
-    text: str
 
     def _repr_html_(self) -> str:
         return self.html
 
     def __repr__(self) -> str:
-        return self.text
+        text = self.html
+        for pattern, plain in _PLAIN.items():
+            text = re.sub(pattern, plain, text)
+        return unescape(text).strip()
+
+
+_PLAIN = {
+    r"</t[hd]><t[hd][^>]*>": " | ",
+    r"<br>": ", ",
+    r"</p>|</tr>|</caption>": "\n",
+    r'<img [^>]*alt="([^"]*)"[^>]*>': r"\1",
+    r"<[^>]*>": "",
+}
+"""What stands in plain text for pieces of HTML."""
 
 
 def scrolling_table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Html:
@@ -27,9 +39,7 @@ def scrolling_table(caption: str, columns: Sequence[str], rows: Sequence[Sequenc
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
     name = escape(caption)
     html = f'<div class="table-scroll" role="region" aria-label="{name}" tabindex="0">'
-    html += _table_of("table", columns, body, f"<caption>{name}</caption>") + "</div>"
-    text = "\n".join([name, *map(" | ".join, rows)])
-    return Html(html, unescape(re.sub("<[^>]*>", " ", text)))
+    return Html(html + _table("table", columns, body, f"<caption>{name}</caption>") + "</div>")
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, wrap: bool = False) -> Html:
@@ -65,11 +75,10 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, wrap: bool =
         labelled = zip(heads[1:], rest, strict=True)
         cells = "".join(f'<td data-label="{head}">{cell}</td>' for head, cell in labelled)
         body += f'<tr><th scope="row">{first}</th>{cells}</tr>'
-    text = "\n".join(" | ".join(row).replace("\n", ", ") for row in [columns, *rows])
-    return Html(_table_of("table cards" + " sentences" * wrap, heads, body), text)
+    return Html(_table("table cards" + " sentences" * wrap, heads, body))
 
 
-def _table_of(kind: str, columns: Sequence[str], body: str, caption: str = "") -> str:
+def _table(kind: str, columns: Sequence[str], body: str, caption: str = "") -> str:
     head = "".join(f'<th scope="col">{column}</th>' for column in columns)
     inside = f"{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
     return f'<table class="{kind}">{inside}</table>'
