@@ -146,10 +146,9 @@ class _Graph:
         self.ends = [k for k in sorted(shown) if not count[k]]
         edges = [_Edge(k, self.box(k), user, loop, s) for (k, user, _, loop), s in uses.items()]
         self.edges = [e for e in edges if e.value in shown and (e.loop or e.source != e.target)]
-        self.paths: list[tuple[str, ...]] = []  # of groups
-        for path in [self.groups(k) for k in sorted(shown)]:
-            paths = [path[: d + 1] for d in range(len(path))]
-            self.paths += [path for path in paths if path not in self.paths]
+        paths = (self.groups(k) for k in sorted(shown))
+        paths = dict.fromkeys(path[: d + 1] for path in paths for d in range(len(path)))
+        self.paths = {path: n for n, path in enumerate(paths)}  # of groups, outer ones first
 
     def groups(self, box: Any) -> tuple[str, ...]:
         """The groups that a box stands in."""
@@ -254,14 +253,14 @@ class _Painter:
         for k in sorted({graph.place[model] for model in graph.stands.values()}):
             if path := graph.groups(k)[:1]:
                 self.span[path] = self.span.get(path, (k, k))[0], k
-        self.entering = Counter(edge.target for edge in graph.edges if not edge.loop)
-        flat = all(path in self.names for path in self.span)
-        many = max([2, *self.entering.values()]) - 2
-        gaps = (0.12, 0.04) if values else (0.24 + 0.1 * many, 0.14 + 0.04 * many * flat)
+        self.open = [path for path in self.span if path not in self.names]
+        most = max([2, *Counter(edge.target for edge in graph.edges).values()])
+        gaps = (0.12, 0.04) if values else (0.04 + 0.1 * most, 0.14)
         self.dot = [
-            "digraph { bgcolor=white newrank=true outputorder=edgesfirst node [shape=plain]",
-            'edge [arrowsize=.6 tailport="o:s" headport="o:n"]',
-            "ranksep={} nodesep={} ".format(*gaps) + "ordering=in" * flat,
+            "digraph { bgcolor=white newrank=true outputorder=edgesfirst",
+            "ranksep={} nodesep={}".format(*gaps),
+            'node [shape=plain] edge [arrowsize=.6 tailport="o:s" headport="o:n"]',
+            "" if self.open else "ordering=in",
         ]
         for box in graph.boxes:
             self.add_box(box)
@@ -269,76 +268,54 @@ class _Painter:
         self.add_groups()
         for k in graph.ends:
             self.add_note(f"e{k}", k, None, graph.box(k), CLEAR)
-            self.edge(self.names[graph.box(k)], f"e{k}", LINE, "weight=4")
+            self.edge(self.names[graph.box(k)], f"e{k}", LINE, 4)
 
-    def cell(self, *lines, key=None, side=0.5, height=NOTE, style="", inside="") -> str:
+    def cell(self, *lines, key=None, side=0.5, height=NOTE, fill=CLEAR, style=""):
         """A cell of a table with room for lines of text, in the middle or at a side."""
-        width, least = max(_outline(*line)[2] for line in lines), 0
-        self.cells.append((key, side, lines))
+        width = math.ceil(max(_outline(*line)[2] for line in lines)) + 4
         if key is not None:
+            width = max(width + 2 * PAD - 4, HEIGHT)
             style += ' BORDER="1" STYLE="ROUNDED"'
-            width, least = width + 2 * PAD - 4, HEIGHT
-        return (
-            f'<TD HREF="#" TITLE="{len(self.cells) - 1}" {style} FIXEDSIZE="TRUE" '
-            f'WIDTH="{max(math.ceil(width) + 4, least)}" HEIGHT="{height}">{inside}</TD>'
-        )
-
-    def line(self, color: str, height: int = 2) -> str:
-        """A cell in which a line goes on."""
-        width = 3 if color == HIGHLIGHT else 1
-        size = f'FIXEDSIZE="TRUE" WIDTH="{width}" HEIGHT="{height}"'
-        return f'<TD PORT="o" BGCOLOR="{color}" {size}></TD>'
+        self.cells.append((key, side, lines))
+        return _cell(fill, width, height, f'HREF="#" TITLE="{len(self.cells) - 1}" {style}')
 
     def node(self, name: str, path: tuple[str, ...], *cells: str) -> None:
-        opened = ""
-        for d in range(len(path)):
-            n = self.graph.paths.index(path[: d + 1])
-            opened += f'subgraph cluster_{n} {{style="rounded,filled" fillcolor="{self.tint(n)}" '
-            opened += f'color="#C8C8C8" margin=14 href="#" tooltip="{n}" '
+        opened = "".join(
+            f'subgraph cluster_{n} {{style="rounded,filled" fillcolor="{_tint(n)}" '
+            f'color="#C8C8C8" margin=14 href="#" tooltip="{n}" '
+            for n in (self.graph.paths[path[: d + 1]] for d in range(len(path)))
+        )
         self.dot.append(f"{opened}{name} [label=<{TABLE(''.join(cells))}>]" + "}" * len(path))
-
-    def tint(self, n: int) -> str:
-        return TINTS[n % len(TINTS)]
 
     def add_box(self, box: Any) -> None:
         """A box, the variable attached to it and its name."""
         graph, height, beside = self.graph, HEIGHT, []
-        if box in graph.attached:
-            k = graph.attached[box]
+        if (k := graph.attached.get(box)) is not None:
             lines = [(graph.text(k), INK)]
             if self.values and graph.nodes[k].name:
                 lines += zip(graph.pair(k), (FORWARD, BACKWARD), strict=True)
-                height += 20
-            style = f'BGCOLOR="{PALE}" COLOR="{LINE}"'
-            beside = [self.cell(*lines, key=k, height=height, style=style)]
+                height += 2 * ROW
+            style = f'COLOR="{LINE}"'
+            beside = [self.cell(*lines, key=k, height=height, fill=PALE, style=style)]
         fill, stroke = PALE, LINE
         if isinstance(box, tuple):
-            fill, stroke = self.tint(graph.paths.index(box)), INK
+            fill, stroke = _tint(graph.paths[box]), INK
         elif graph.nodes[box].operands:
             fill, stroke = "white", INK
-            beside += [self.cell((graph.name(box), INK), style=f'BGCOLOR="{CLEAR}"')]
-        style = f'PORT="o" BGCOLOR="{fill}" COLOR="{stroke}" '
-        line = graph.text(box), INK
-        self.node(
-            self.names[box],
-            graph.groups(box),
-            self.cell(line, key=box, height=height, style=style),
-            *beside,
-        )
+            beside += [self.cell((graph.name(box), INK))]
+        options = {"height": height, "fill": fill, "style": f'PORT="o" COLOR="{stroke}"'}
+        shown = self.cell((graph.text(box), INK), key=box, **options)
+        self.node(self.names[box], graph.groups(box), shown, *beside)
 
     def add_note(self, name: str, k: int, shares: Any, box: Any, color: str) -> None:
         """A name and a value at the left of a line, and the adjoint at the right."""
         title = self.graph.name(k) if isinstance(self.graph.box(k), tuple) else ""
-        clear = f'BGCOLOR="{CLEAR}"'
-        cells = [self.cell((title, INK), style=clear + ("" if self.values else ' PORT="o"'))]
+        cells = [self.cell((title, INK), style="" if self.values else 'PORT="o"')]
         if self.values:
             value, adjoint = self.graph.pair(k, shares)
-            cells = cells if title else []
-            cells += [
-                self.cell((value, FORWARD), side=1, style=clear),
-                self.line(color, NOTE),
-                self.cell((adjoint, BACKWARD), side=0, style=clear),
-            ]
+            right = self.cell((adjoint, BACKWARD), side=0)
+            left = self.cell((value, FORWARD), side=1)
+            cells = [*cells[: len(title)], left, _line(color, NOTE), right]
         self.node(name, self.graph.groups(box), *cells)
 
     def add_edges(self) -> None:
@@ -347,73 +324,74 @@ class _Painter:
         tails: dict[int, tuple] = {}  # where a value's line goes on, and the last open group it met
         self.entries: dict[Any, list[str]] = defaultdict(list)
         for n, edge in enumerate(graph.edges):
-            source, target = self.names[edge.source], self.names[edge.target]
+            source, target, color = (
+                self.names[edge.source],
+                self.names[edge.target],
+                self.color(edge),
+            )
             inner, path = (graph.groups(box) for box in (edge.source, edge.target))
+            if edge.loop and source == target:
+                self.edge(source, target, LOOP)
+            elif edge.loop:
+                self.edge(target, source, LOOP, more="dir=back minlen=2 tailport=w headport=w")
             if edge.loop:
-                self.loop(n, source, target, path)
                 continue
-            color = self.color(edge)
             tail, passed = tails.get(edge.value, (source, ()))
             first = self.span[edge.target[:1]][0] if isinstance(edge.target, tuple) else edge.target
             if passed and passed != path[:1] and first > self.span[passed][1]:
                 ahead = {self.color(e) for e in graph.edges[n:] if e.value == edge.value}
                 on = HIGHLIGHT if HIGHLIGHT in ahead else LINE
-                self.node(f"j{n}", (), self.line(on))
-                self.edge(tail, f"j{n}", on, "arrowhead=none")
-                self.order(f"foot{graph.paths.index(passed)}", f"j{n}")
+                self.node(f"j{n}", (), _line(on))
+                self.edge(tail, f"j{n}", on, more="arrowhead=none")
+                self.order(f"foot{graph.paths[passed]}", f"j{n}")
                 tail, passed = f"j{n}", ()
             tails[edge.value] = tail, path[:1] or passed
-            more = f"weight={20 if inner == path and graph.nodes[edge.value].operands else 1}"
-            start, entry = tail, target
+            weight = 20 if inner == path and graph.nodes[edge.value].operands else 1
+            entry = target
             if self.values:
-                start = entry = f"n{n}"
+                entry = f"n{n}"
                 self.add_note(entry, edge.value, edge.shares, edge.target, color)
-                self.edge(tail, entry, color, f"arrowhead=none {more}")
-                more = "weight=8"
-            self.edge(start, target, color, more)
+                self.edge(tail, entry, color, weight, "arrowhead=none")
+                self.edge(entry, target, color, 8)
+            else:
+                self.edge(tail, target, color, weight)
             self.entries[edge.target].append(entry)
             if path[:1] != inner[:1] and path and edge.value < self.span[path[:1]][0]:
-                self.order(tail, f"top{graph.paths.index(path[:1])}")
-                self.order(f"top{graph.paths.index(path[:1])}", entry, 0)
+                self.order(tail, f"top{graph.paths[path[:1]]}")
+                self.order(f"top{graph.paths[path[:1]]}", entry, 0)
 
     def add_groups(self) -> None:
         """Groups below each other in the order of the tape, as soon as one is open."""
         graph = self.graph
-        closed = [box for box in graph.boxes if isinstance(box, tuple)]
-        for path in [path for path in self.span if path not in closed]:
-            n = graph.paths.index(path)
-            for end in ("top", "foot"):
-                self.node(f"{end}{n}", path, self.line(CLEAR))
+        for path in self.open:
+            top, foot = (f"{end}{graph.paths[path]}" for end in ("top", "foot"))
+            self.node(top, path, _line(CLEAR))
+            self.node(foot, path, _line(CLEAR))
             inside = [box for box in graph.boxes if graph.groups(box)[:1] == path]
             for box in inside:
                 if not self.entries[box]:
-                    self.order(f"top{n}", self.names[box], 0)
-                self.order(self.names[box], f"foot{n}", 0)
+                    self.order(top, self.names[box], 0)
+                self.order(self.names[box], foot, 0)
             for k in graph.ends:
                 if graph.box(k) in inside:
-                    self.order(f"e{k}", f"foot{n}", 0)
-        for before, after in pairwise(self.span if self.span.keys() - set(closed) else []):
+                    self.order(f"e{k}", foot, 0)
+        for before, after in pairwise(self.span if self.open else []):
             if self.span[before][1] < self.span[after][0]:
-                upper = self.names.get(before) or f"foot{graph.paths.index(before)}"
-                lower = [self.names.get(after) or f"top{graph.paths.index(after)}"]
-                for name in self.entries[after] or lower:
+                upper = self.names.get(before, f"foot{graph.paths[before]}")
+                lower = self.names.get(after, f"top{graph.paths[after]}")
+                for name in self.entries[after] or [lower]:
                     self.order(upper, name)
-
-    def order(self, upper: str, lower: str, rows: int = 1) -> None:
-        self.dot.append(f"{upper}->{lower} [style=invis weight={1 - rows} minlen={rows}]")
-
-    def loop(self, n: int, source: str, target: str, path: tuple[str, ...]) -> None:
-        ends = (source, target) if source == target else (target, source)
-        self.edge(
-            *ends, LOOP, "" if source == target else "dir=back minlen=2 tailport=w headport=w"
-        )
 
     def color(self, edge: _Edge) -> str:
         return HIGHLIGHT if {edge.value, edge.target} <= self.highlight else LINE
 
-    def edge(self, tail: str, head: str, color: str, more: str = "") -> None:
+    def order(self, upper: str, lower: str, rows: int = 1) -> None:
+        self.dot.append(f"{upper}->{lower} [style=invis weight={1 - rows} minlen={rows}]")
+
+    def edge(self, tail: str, head: str, color: str, weight: int = 1, more: str = "") -> None:
         width = 2.6 if color == HIGHLIGHT else 1
-        self.dot.append(f'{tail}->{head} [color="{color}" penwidth={width} {more}]')
+        style = f'color="{color}" penwidth={width} weight={weight} {more}'
+        self.dot.append(f"{tail}->{head} [{style}]")
 
     def svg(self) -> str:
         drawn = AGraph("\n".join([*self.dot, "}"])).draw(format="svg", prog="dot").decode()
@@ -430,14 +408,28 @@ class _Painter:
         (x0, y0), (x1, y1) = low, high = corners.min(axis=0), corners.max(axis=0)
         if key is not None:
             self.boxes[key] = tuple([*(low + self.origin).tolist(), *(high + self.origin).tolist()])
-        turn, x, middle = 0, x0 + 2 + (side or 0) * (x1 - x0 - 4), (y0 + y1) / 2
-        if side is None:  # the region of a group
-            turn, side, x, middle = -90, 0, x0 + 8, y1 - 8
+        if side is None:  # the region of a group: upwards from its lower left corner
+            turn, side, x, y = -90, 0, x0 + 8, y1 - 8
+        else:
+            turn, x, y = 0, x0 + 2 + side * (x1 - x0 - 4), (y0 + y1 - ROW * (len(lines) - 1)) / 2
         letters = []
         for row, (text, color) in enumerate(lines):
             drawn, size, width = _outline(text, color)
-            y = middle + ROW * (row - (len(lines) - 1) / 2)
-            shift = f"translate({x:.1f} {y:.1f}) rotate({turn}) translate({-side * width:.2f} "
-            shift += f"{0.36 * size:.2f}) scale(1 -1)"
-            letters.append(f'<path transform="{shift}" fill="{color}" d="{drawn}"/>\n')
+            place = f"translate({x:.1f} {y + ROW * row:.1f}) rotate({turn}) scale(1 -1)"
+            shift = f"translate({-side * width:.2f} {-0.36 * size:.2f})"
+            letters.append(f'<path transform="{place} {shift}" fill="{color}" d="{drawn}"/>\n')
         return found[2] + "".join(letters)
+
+
+def _tint(n: int) -> str:
+    return TINTS[n % len(TINTS)]
+
+
+def _cell(fill: str, width: int, height: int, more: str) -> str:
+    size = f'FIXEDSIZE="TRUE" WIDTH="{width}" HEIGHT="{height}"'
+    return f'<TD BGCOLOR="{fill}" {size} {more}></TD>'
+
+
+def _line(color: str, height: int = 2) -> str:
+    """A cell in which a line goes on."""
+    return _cell(color, 3 if color == HIGHLIGHT else 1, height, 'PORT="o"')
