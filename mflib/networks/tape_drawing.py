@@ -249,26 +249,28 @@ class _Painter:
         # what is to be written where: box, side, lines; the regions of groups come first
         self.cells: list[tuple] = [(None, None, [(path[-1], GREY)]) for path in graph.paths]
         # of each outermost group the first and last place on the tape
-        self.span: dict[Any, tuple[int, int]] = {}
+        self.span: dict[Any, list[int]] = {}
         for k in sorted({graph.place[model] for model in graph.stands.values()}):
             if path := graph.groups(k)[:1]:
-                self.span[path] = self.span.get(path, (k, k))[0], k
+                self.span.setdefault(path, [k, k])[1] = k
         self.open = [path for path in self.span if path not in self.names]
         most = max([2, *Counter(edge.target for edge in graph.edges).values()])
         gaps = (0.12, 0.04) if values else (0.04 + 0.1 * most, 0.14)
         self.dot = [
             "digraph { bgcolor=white newrank=true outputorder=edgesfirst",
-            "ranksep={} nodesep={}".format(*gaps),
+            "ranksep={} nodesep={} ".format(*gaps) + "ordering=in" * (not self.open),
             'node [shape=plain] edge [arrowsize=.6 tailport="o:s" headport="o:n"]',
-            "" if self.open else "ordering=in",
         ]
         for box in graph.boxes:
             self.add_box(box)
         self.add_edges()
         self.add_groups()
         for k in graph.ends:
-            self.add_note(f"e{k}", k, None, graph.box(k), CLEAR)
-            self.edge(self.names[graph.box(k)], f"e{k}", LINE, 4)
+            box = graph.box(k)
+            self.add_note(f"e{k}", k, None, box, CLEAR)
+            self.edge(self.names[box], f"e{k}", LINE, 4)
+            if path := graph.groups(box)[:1]:
+                self.order(f"e{k}", f"foot{graph.paths[path]}", 0)
 
     def cell(self, *lines, key=None, side=0.5, height=NOTE, fill=CLEAR, style=""):
         """A cell of a table with room for lines of text, in the middle or at a side."""
@@ -281,7 +283,7 @@ class _Painter:
 
     def node(self, name: str, path: tuple[str, ...], *cells: str) -> None:
         opened = "".join(
-            f'subgraph cluster_{n} {{style="rounded,filled" fillcolor="{_tint(n)}" '
+            f'subgraph cluster_{n} {{style="rounded,filled" fillcolor="{TINTS[n % len(TINTS)]}" '
             f'color="#C8C8C8" margin=14 href="#" tooltip="{n}" '
             for n in (self.graph.paths[path[: d + 1]] for d in range(len(path)))
         )
@@ -295,11 +297,10 @@ class _Painter:
             if self.values and graph.nodes[k].name:
                 lines += zip(graph.pair(k), (FORWARD, BACKWARD), strict=True)
                 height += 2 * ROW
-            style = f'COLOR="{LINE}"'
-            beside = [self.cell(*lines, key=k, height=height, fill=PALE, style=style)]
+            beside = [self.cell(*lines, key=k, height=height, fill=PALE, style=f'COLOR="{LINE}"')]
         fill, stroke = PALE, LINE
         if isinstance(box, tuple):
-            fill, stroke = _tint(graph.paths[box]), INK
+            fill, stroke = TINTS[graph.paths[box] % len(TINTS)], INK
         elif graph.nodes[box].operands:
             fill, stroke = "white", INK
             beside += [self.cell((graph.name(box), INK))]
@@ -313,9 +314,9 @@ class _Painter:
         cells = [self.cell((title, INK), style="" if self.values else 'PORT="o"')]
         if self.values:
             value, adjoint = self.graph.pair(k, shares)
-            right = self.cell((adjoint, BACKWARD), side=0)
-            left = self.cell((value, FORWARD), side=1)
-            cells = [*cells[: len(title)], left, _line(color, NOTE), right]
+            cells = cells if title else []
+            cells += [self.cell((value, FORWARD), side=1), _line(color, NOTE)]
+            cells += [self.cell((adjoint, BACKWARD), side=0)]
         self.node(name, self.graph.groups(box), *cells)
 
     def add_edges(self) -> None:
@@ -324,17 +325,13 @@ class _Painter:
         tails: dict[int, tuple] = {}  # where a value's line goes on, and the last open group it met
         self.entries: dict[Any, list[str]] = defaultdict(list)
         for n, edge in enumerate(graph.edges):
-            source, target, color = (
-                self.names[edge.source],
-                self.names[edge.target],
-                self.color(edge),
-            )
+            source, target = self.names[edge.source], self.names[edge.target]
+            color = self.color(edge)
             inner, path = (graph.groups(box) for box in (edge.source, edge.target))
-            if edge.loop and source == target:
-                self.edge(source, target, LOOP)
-            elif edge.loop:
-                self.edge(target, source, LOOP, more="dir=back minlen=2 tailport=w headport=w")
             if edge.loop:
+                side = "e" if source == target else "w"
+                more = f"dir=back minlen=2 tailport={side} headport={side}"
+                self.edge(target, source, LOOP, more=more)
                 continue
             tail, passed = tails.get(edge.value, (source, ()))
             first = self.span[edge.target[:1]][0] if isinstance(edge.target, tuple) else edge.target
@@ -347,34 +344,26 @@ class _Painter:
                 tail, passed = f"j{n}", ()
             tails[edge.value] = tail, path[:1] or passed
             weight = 20 if inner == path and graph.nodes[edge.value].operands else 1
-            entry = target
-            if self.values:
-                entry = f"n{n}"
-                self.add_note(entry, edge.value, edge.shares, edge.target, color)
-                self.edge(tail, entry, color, weight, "arrowhead=none")
-                self.edge(entry, target, color, 8)
-            else:
-                self.edge(tail, target, color, weight)
-            self.entries[edge.target].append(entry)
             if path[:1] != inner[:1] and path and edge.value < self.span[path[:1]][0]:
                 self.order(tail, f"top{graph.paths[path[:1]]}")
-                self.order(f"top{graph.paths[path[:1]]}", entry, 0)
+            if self.values:
+                self.add_note(f"n{n}", edge.value, edge.shares, edge.target, color)
+                self.edge(tail, f"n{n}", color, weight, "arrowhead=none")
+                tail, weight = f"n{n}", 8
+            self.edge(tail, target, color, weight)
+            self.entries[edge.target].append(tail if self.values else target)
 
     def add_groups(self) -> None:
         """Groups below each other in the order of the tape, as soon as one is open."""
         graph = self.graph
         for path in self.open:
-            top, foot = (f"{end}{graph.paths[path]}" for end in ("top", "foot"))
-            self.node(top, path, _line(CLEAR))
-            self.node(foot, path, _line(CLEAR))
-            inside = [box for box in graph.boxes if graph.groups(box)[:1] == path]
-            for box in inside:
-                if not self.entries[box]:
-                    self.order(top, self.names[box], 0)
-                self.order(self.names[box], foot, 0)
-            for k in graph.ends:
-                if graph.box(k) in inside:
-                    self.order(f"e{k}", foot, 0)
+            for end in ("top", "foot"):
+                self.node(f"{end}{graph.paths[path]}", path, _line(CLEAR))
+        for box in graph.boxes:
+            if path := graph.groups(box)[:1]:
+                for name in self.entries[box] or [self.names[box]]:
+                    self.order(f"top{graph.paths[path]}", name, 0)
+                self.order(self.names[box], f"foot{graph.paths[path]}", 0)
         for before, after in pairwise(self.span if self.open else []):
             if self.span[before][1] < self.span[after][0]:
                 upper = self.names.get(before, f"foot{graph.paths[before]}")
@@ -390,8 +379,8 @@ class _Painter:
 
     def edge(self, tail: str, head: str, color: str, weight: int = 1, more: str = "") -> None:
         width = 2.6 if color == HIGHLIGHT else 1
-        style = f'color="{color}" penwidth={width} weight={weight} {more}'
-        self.dot.append(f"{tail}->{head} [{style}]")
+        style = f'[color="{color}" penwidth={width} weight={weight} {more}]'
+        self.dot.append(f"{tail}->{head} {style}")
 
     def svg(self) -> str:
         drawn = AGraph("\n".join([*self.dot, "}"])).draw(format="svg", prog="dot").decode()
@@ -419,10 +408,6 @@ class _Painter:
             shift = f"translate({-side * width:.2f} {-0.36 * size:.2f})"
             letters.append(f'<path transform="{place} {shift}" fill="{color}" d="{drawn}"/>\n')
         return found[2] + "".join(letters)
-
-
-def _tint(n: int) -> str:
-    return TINTS[n % len(TINTS)]
 
 
 def _cell(fill: str, width: int, height: int, more: str) -> str:
