@@ -28,16 +28,14 @@ from tqdm import tqdm
 
 from mflib.modelling.training import processors
 
+Experiment = Callable[[Any], dict]
+"""A function of a configuration."""
 PACKAGES = ("mflib", "tensorflow", "numpy", "scipy")
 """Whose versions a run notes."""
 
 
 def sweep(
-    experiment: Callable[[Any], dict],
-    configurations: Iterable,
-    path: str | os.PathLike,
-    *,
-    workers: int | None = None,
+    experiment: Experiment, configurations: Iterable, path: str | Path, workers: int | None = None
 ) -> list[dict]:
     """Run an experiment for every configuration that the table does not hold yet.
 
@@ -83,9 +81,7 @@ def sweep(
     missing = [c for key, c in wanted.items() if key not in done or done[key]["error"]]
     if missing:
         path.parent.mkdir(parents=True, exist_ok=True)
-        versions = {package: version(package) for package in PACKAGES}
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        _append(path, {"run": {"experiment": name, "date": now, "versions": versions}})
+        _append(path, {"run": {"experiment": name, **provenance()}})
         points = _run(experiment, missing, workers)
         for point in tqdm(points, total=len(missing), unit="point"):
             _append(path, point)
@@ -93,13 +89,12 @@ def sweep(
     failed = [done[key] for key in wanted if done[key]["error"]]
     if failed:
         reason = failed[0]["error"].strip().splitlines()[-1]
-        warnings.warn(
-            f"{len(failed)} of {len(wanted)} points failed, first: {reason}", stacklevel=2
-        )
-    return [_row(done[key]) for key in wanted if not done[key]["error"]]
+        text = f"{len(failed)} of {len(wanted)} points failed, first: {reason}"
+        warnings.warn(text, stacklevel=2)
+    return _rows(done[key] for key in wanted)
 
 
-def read(path: str | os.PathLike) -> list[dict]:
+def read(path: str | Path) -> list[dict]:
     """The rows of a table, in the order of their configurations' first appearance.
 
     Returns
@@ -112,7 +107,7 @@ def read(path: str | os.PathLike) -> list[dict]:
     ValueError
         If a line is damaged.
     """
-    return [_row(point) for point in _points(Path(path)).values() if not point["error"]]
+    return _rows(_points(Path(path)).values())
 
 
 def in_parallel(function: Callable, *items: Iterable) -> list:
@@ -127,9 +122,15 @@ def in_parallel(function: Callable, *items: Iterable) -> list:
         return list(pool.map(function, *items))
 
 
-def failures(path: str | os.PathLike) -> list[dict]:
+def failures(path: str | Path) -> list[dict]:
     """The points of a table that failed: ``configuration``, ``seconds``, and ``error``."""
     return [point for point in _points(Path(path)).values() if point["error"]]
+
+
+def provenance() -> dict:
+    """What a recorded result says of its making: the ``date``, and ``versions`` of packages."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"date": now, "versions": {package: version(package) for package in PACKAGES}}
 
 
 def _points(path: Path, name: str | None = None) -> dict[str, dict]:
@@ -165,7 +166,7 @@ def _checksum(entry: dict) -> str:
     return hashlib.sha256(json.dumps(entry).encode()).hexdigest()[:16]
 
 
-def _run(experiment: Callable[[Any], dict], missing: list, workers: int | None) -> Iterator[dict]:
+def _run(experiment: Experiment, missing: list, workers: int | None) -> Iterator[dict]:
     """Points as they finish."""
     from distributed import Client, as_completed
 
@@ -177,11 +178,12 @@ def _run(experiment: Callable[[Any], dict], missing: list, workers: int | None) 
         futures = {client.submit(_attempt, experiment, c, pure=False): c for c in missing}
         for future in as_completed(futures):
             lost = future.exception()  # its workers died one after the other
-            yield _point(futures[future], {}, 0.0, str(lost)) if lost else future.result()
+            found = {"result": {}, "seconds": 0.0, "error": str(lost)} if lost else future.result()
+            yield {"configuration": asdict(futures[future])} | found
             future.release()
 
 
-def _attempt(experiment: Callable[[Any], dict], configuration: Any) -> dict:
+def _attempt(experiment: Experiment, configuration: Any) -> dict:
     begin, result, error = time.perf_counter(), {}, ""
     try:
         found = experiment(configuration)
@@ -190,7 +192,8 @@ def _attempt(experiment: Callable[[Any], dict], configuration: Any) -> dict:
         result = json.loads(json.dumps(found, default=_plain))
     except Exception:  # whatever happens to a point, the others go on
         error = traceback.format_exc()
-    return _point(configuration, result, time.perf_counter() - begin, error)
+    seconds = round(time.perf_counter() - begin, 3)
+    return {"result": result, "seconds": seconds, "error": error}
 
 
 def _plain(value):
@@ -200,17 +203,12 @@ def _plain(value):
     raise TypeError(f"experiment: got {value!r} of {type(value)}, expected what JSON can hold")
 
 
-def _point(configuration: Any, result: dict, seconds: float, error: str) -> dict:
-    return {
-        "configuration": asdict(configuration),
-        "result": result,
-        "seconds": round(seconds, 3),
-        "error": error,
-    }
-
-
-def _row(point: dict) -> dict:
-    return point["configuration"] | point["result"] | {"seconds": point["seconds"]}
+def _rows(points: Iterable[dict]) -> list[dict]:
+    return [
+        point["configuration"] | point["result"] | {"seconds": point["seconds"]}
+        for point in points
+        if not point["error"]
+    ]
 
 
 def _key(configuration: dict) -> str:

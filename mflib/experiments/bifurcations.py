@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,6 @@ from mflib.modelling.training import TrainingConfig, train
 from mflib.multifunctionality.judge import judge
 from mflib.multifunctionality.tasks import COARSE, TURN, cues, seeing_double
 from mflib.networks.lstm import LSTM
-from mflib.networks.recurrent import Network
 
 PARAMETER_SWEEPS = {
     "gain up": (perturbations.scale_recurrence, np.linspace(1, 2, 51)),
@@ -29,8 +29,6 @@ LESSON_STEPS = 0, 5, 10, 20, 50, 100, 200, 500, 2000
 """Steps of a second training, each a whole training with its own fall of the rate."""
 SHARES = np.linspace(0, 1, 11)
 """Places on the straight line between two networks' weights."""
-GRID = np.linspace(0.8, 2, 13), np.linspace(-1, 1, 13)
-"""Gains and shifts of the forget bias."""
 KICKS = 0.1, 0.15, 0.2, 0.3, 0.5
 """Sizes of repeated kicks, in root mean squares of the state."""
 
@@ -76,7 +74,7 @@ class Bifurcation:
         return [self.passes(self.trained([task], network, steps)) for steps in LESSON_STEPS]
 
 
-def cued_states(network: Network, *, turns: int = 30, count: int = 1) -> np.ndarray:
+def cued_states(network: LSTM, *, turns: int = 30, count: int = 1) -> np.ndarray:
     """States in which cues of A, then of B, leave the network after some turns by itself.
 
     Returns
@@ -96,11 +94,7 @@ def there_and_back(network: LSTM, way: str) -> tuple[Branch, Branch]:
         Ten turns at each value, after thirty to settle; members are A and B.
     """
     change, values = PARAMETER_SWEEPS[way]
-
-    def follow(values, states):
-        times = {"settle": 30 * TURN, "steps": 10 * TURN}
-        return sweep_parameter(lambda value: change(network, value), values, states, **times)
-
+    follow = partial(sweep_parameter, partial(change, network), settle=30 * TURN, steps=10 * TURN)
     out = follow(values, cued_states(network))
     return out, follow(values[::-1], out.states[-1])
 
@@ -132,13 +126,11 @@ def after_loss(network: LSTM, branch: Branch, position: int, member: int) -> str
         return "rest"
     if run.direction:
         return "other"
-    largest = _exponents(network, branch.states[position, [member]], count=1)[0]
+    largest = _exponent(network, branch.states[position, [member]], 0)
     return "chaos" if largest > 0.01 else "reverses"
 
 
-def bistable_region(
-    network: LSTM, gains: Sequence[float] | np.ndarray, shifts: Sequence[float] | np.ndarray
-) -> np.ndarray:
+def bistable_region(network: LSTM, gains: np.ndarray, shifts: np.ndarray) -> np.ndarray:
     """Which circles a cue still selects when gain and forget bias are changed.
 
     Returns
@@ -172,8 +164,21 @@ def half_turn_directions(outputs: npt.ArrayLike) -> np.ndarray:
 
 
 def bifurcation(configuration: Bifurcation) -> dict:
-    """Measure what a configuration's study asks for."""
-    return STUDIES[configuration.study](configuration)
+    """Measure what a configuration's study asks for.
+
+    Returns
+    -------
+    dict
+        ``does``, whether A and B pass: of ``"blending"``, after training on ``copies`` windows of A
+        and the rest of B. ``after``, the same for each of the ``LESSON_STEPS``: of ``"again"``, of
+        a second training on A, after A alone. Of the other two more.
+    """
+    if configuration.study == "blending":
+        tasks = configuration.copies * [0] + (8 - configuration.copies) * [1]
+        return {"does": configuration.passes(configuration.trained(tasks))}
+    if configuration.study == "again":
+        return {"after": configuration.retrained(configuration.trained([0]), 0)}
+    return {"edges": _edges, "sequence": _sequence}[configuration.study](configuration)
 
 
 def _edges(configuration: Bifurcation) -> dict:
@@ -181,17 +186,17 @@ def _edges(configuration: Bifurcation) -> dict:
 
     For each of the ``ways``, as :func:`_way`. For each size of kicks ``residence``, in turns, of
     16 runs and 400 turns. ``exponents``: of A and of B, the second exponent with the gain at 1 and
-    turned down as far as the circle bears. ``island``: the share of the ``GRID`` in which cues
-    select A, B, both and either.
+    turned down as far as the circle bears. ``island``: the share of a grid of gains and shifts of
+    the forget bias in which cues select A, B, both and either.
     """
     network = configuration.trained()
     ways = {way: _way(network, way) for way in PARAMETER_SWEEPS}
-    a, b = np.moveaxis(bistable_region(network, *GRID), -1, 0)
-    states, residence = cued_states(network, count=8), []
-    for kick in KICKS:
-        options = {"every": TURN, "times": 400, "seed": configuration.seed}
-        runs = perturbations.run_with_kicks(network, states, kick=kick, **options)
-        residence.append(perturbations.residence_time(rotation(runs, COARSE).direction))
+    region = bistable_region(network, np.linspace(0.8, 2, 13), np.linspace(-1, 1, 13))
+    a, b = np.moveaxis(region, -1, 0)
+    states = cued_states(network, count=8)
+    options = {"every": TURN, "times": 400, "seed": configuration.seed}
+    runs = [perturbations.run_with_kicks(network, states, kick=kick, **options) for kick in KICKS]
+    residence = [perturbations.residence_time(rotation(run, COARSE).direction) for run in runs]
     return {
         "does": configuration.passes(network),
         "ways": ways,
@@ -208,32 +213,25 @@ def _way(network: LSTM, way: str) -> dict:
     """What happens along one way, and back.
 
     For each circle ``lost``, the value of the parameter, or None if it is never lost; ``after``,
-    in a word; ``returned``, whether the run is on its circle again when the parameter is back;
-    ``direction``, ``frequency`` and ``radius`` at all values, out and back. ``switching``: where
-    both circles are lost for the first time, the shares of half turns, of 300 turns, in which the
-    run from A turns one way and the other.
+    in a word; ``returned``, whether the run is on its circle again when the parameter is back.
+    ``switching``: where both circles are lost for the first time, the shares of half turns, of 300
+    turns, in which the run from A turns one way and the other.
     """
     change, values = PARAMETER_SWEEPS[way]
     out, back = there_and_back(network, way)
-    found = [rotation(branch.outputs, COARSE) for branch in (out, back)]
     ends, switching = loss_index(out), None
-    gone = [position for position in ends if position is not None]
-    if len(gone) == len(ends):
-        last = max(gone)
+    lost = {member: k for member, k in enumerate(ends) if k is not None}
+    if len(lost) == len(ends):
+        last = max(lost.values())
         run = free_run(change(network, values[last]), out.states[last, [0]], 300 * TURN)
         halves = half_turn_directions(run.outputs)
         switching = [float(np.mean(halves == sign)) for sign in (1, -1)]
+    after = {m: after_loss(change(network, values[k]), out, k, m) for m, k in lost.items()}
     return {
         "lost": [None if k is None else float(values[k]) for k in ends],
-        "after": [
-            None if k is None else after_loss(change(network, values[k]), out, k, member)
-            for member, k in enumerate(ends)
-        ],
+        "after": [after.get(member) for member in range(len(ends))],
         "switching": switching,
-        "returned": (found[1].direction[-1] == [1, -1]).tolist(),
-        "direction": [x.direction.T.tolist() for x in found],
-        "frequency": [x.frequency.T.round(3).tolist() for x in found],
-        "radius": [x.radius.T.round(3).tolist() for x in found],
+        "returned": (rotation(back.outputs[-1], COARSE).direction == [1, -1]).tolist(),
     }
 
 
@@ -245,27 +243,20 @@ def _contraction(network: LSTM, member: int, lost: float) -> list[float]:
     """
     change, _ = PARAMETER_SWEEPS["gain down"]
     gain, state = 1.0, cued_states(network)[[member]]
-    exponents = [_exponents(change(network, gain), state, count=2)[1]]
-    times = {"settle": 200 * TURN, "steps": 10 * TURN}
+    second = [_exponent(network, state, 1)]
     for _ in range(9):
         middle = (gain + lost) / 2
-        step = sweep_parameter(lambda g: change(network, g), [middle], state, **times)
-        if rotation(step.outputs, COARSE).direction[0, 0] == (1, -1)[member]:
-            gain, state = middle, step.states[0]
+        run = free_run(change(network, middle), state, 210 * TURN)
+        if rotation(run.outputs[0, 200 * TURN :], COARSE).direction == (1, -1)[member]:
+            gain, state = middle, run.state.numpy()
         else:
             lost = middle
-    exponents.append(_exponents(change(network, gain), state, count=2)[1])
-    return [float(exponent) for exponent in exponents]
+    return [*second, _exponent(change(network, gain), state, 1)]
 
 
-def _exponents(network: LSTM, state: npt.ArrayLike, count: int) -> np.ndarray:
-    return network_spectrum(network, state, steps=200 * TURN, dt=COARSE, count=count).exponents
-
-
-def _blending(configuration: Bifurcation) -> dict:
-    """Whether A and B pass after training on ``copies`` windows of A and the rest of B."""
-    tasks = configuration.copies * [0] + (8 - configuration.copies) * [1]
-    return {"does": configuration.passes(configuration.trained(tasks))}
+def _exponent(network: LSTM, state: npt.ArrayLike, which: int) -> float:
+    found = network_spectrum(network, state, steps=200 * TURN, dt=COARSE, count=which + 1)
+    return float(found.exponents[which])
 
 
 def _sequence(configuration: Bifurcation) -> dict:
@@ -290,12 +281,6 @@ def _sequence(configuration: Bifurcation) -> dict:
     }
 
 
-def _again(configuration: Bifurcation) -> dict:
-    """Whether A and B pass after A alone and each of the ``LESSON_STEPS`` of A once more."""
-    return {"after": configuration.retrained(configuration.trained([0]), 0)}
-
-
-STUDIES = {"edges": _edges, "blending": _blending, "sequence": _sequence, "again": _again}
 BIFURCATIONS = [
     *(Bifurcation("sequence", 8, seed) for seed in range(20)),
     *(Bifurcation("edges", 8, seed) for seed in range(20)),

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from mflib.book.sweeps import read
 from mflib.dynamics.attractors import classify
@@ -16,22 +14,18 @@ from mflib.dynamics.distances import valid_prediction_time
 from mflib.dynamics.lyapunov import spectrum
 from mflib.experiments.records import DATA, load_or_train
 from mflib.experiments.two_worlds import WORLDS, Worlds
-from mflib.modelling.closed_loop import free_run, jacobian, warm_up
+from mflib.modelling.closed_loop import FreeRun, free_run, jacobian, warm_up
 from mflib.modelling.exponents import network_spectrum
 from mflib.modelling.training import TrainingConfig
 from mflib.multifunctionality import identity
-from mflib.multifunctionality.identity import LONG_CUE, PERIOD
+from mflib.multifunctionality.identity import LONG_CUE, LOOKED_AT, PERIOD
 from mflib.multifunctionality.recipes import train_tasks
 from mflib.multifunctionality.tasks import TURN, Attractor, Lissajous
 from mflib.networks.lstm import LSTM
 from mflib.networks.recurrent import Network
 
-FORECASTS = 50
-"""Of each world."""
 CUES = 25
 """Of each world, for the two large networks."""
-LEG = 100
-"""Turns that run at once: whole long runs would fill the memory."""
 WATCHED = (100, 200, 400, 800, 1200, 1600, 2000, 2400, 2800, 3200)
 """Turns of a long free run at whose end its last hundred say where it is."""
 FIGURES = [
@@ -101,10 +95,10 @@ def horizons(network: Network, tasks: Sequence[Attractor]) -> dict[str, float]:
     """
     cue, found = LONG_CUE * PERIOD, {}
     for task in tasks:
-        orbits = task.orbits(FORECASTS, 3 * cue, seed=3)
+        orbits = task.orbits(50, 3 * cue, seed=3)
         run = free_run(network, warm_up(network, orbits[:, :cue]), 2 * cue).outputs.numpy()
-        size = np.ones(run.shape[-1])  # attractors are of unit size
-        valid = valid_prediction_time(run, orbits[:, cue:], size, dt=1 / PERIOD)
+        # attractors are of unit size
+        valid = valid_prediction_time(run, orbits[:, cue:], np.ones(3), dt=1 / PERIOD)
         found[task.name] = float(valid.mean())
     return found
 
@@ -173,24 +167,21 @@ def survival(configuration: Worlds) -> dict:
     """
     network, tasks = load_or_train(configuration), configuration.tasks()
     state, watched = warm_up(network, _cues(tasks, LONG_CUE, seed=5)), []
-    for turns in range(LEG, WATCHED[-1] + 1, LEG):
-        run = free_run(network, state, LEG * PERIOD)
+    for turns in range(LOOKED_AT, WATCHED[-1] + 1, LOOKED_AT):  # long runs would fill the memory
+        run = free_run(network, state, LOOKED_AT * PERIOD)
         state = run.state
         if turns in WATCHED:
             watched.append(identity.name_attractors(run.outputs, tasks))
-    stays = np.reshape(np.transpose(watched), (len(tasks), CUES, len(WATCHED)))
-    rests: list[list[dict]] = [[] for _ in tasks]
-    for world, cue in np.argwhere(stays[:, :, -1] == "none"):
-        k = world * CUES + cue
-        rests[world].append(_rest(network, run.outputs[k].numpy(), state[k : k + 1]))
-    ends = [
-        identity.final_attractors(network, _cues(tasks, 1, seed), tasks) for seed in range(6, 10)
-    ]
-    worlds = np.reshape(ends, (-1, len(tasks), CUES)).swapaxes(0, 1)
-    fresh = [dict(Counter(world.ravel().tolist())) for world in worlds]
-    found = {"stays": stays.tolist(), "rests": rests, "fresh": fresh}
-    names = [task.name for task in tasks]
-    return {key: dict(zip(names, values, strict=True)) for key, values in found.items()}
+    new = [_cues(tasks, 1, seed) for seed in range(6, 10)]
+    again = [identity.final_attractors(network, cue, tasks) for cue in new]
+    own = {task.name: range(k * CUES, (k + 1) * CUES) for k, task in enumerate(tasks)}
+    stays = {name: [[ends[k] for ends in watched] for k in runs] for name, runs in own.items()}
+    fresh = {name: Counter(ends[k] for ends in again for k in runs) for name, runs in own.items()}
+    rests = {
+        name: [_rest(network, run, k) for k in runs if watched[-1][k] == "none"]
+        for name, runs in own.items()
+    }
+    return {"stays": stays, "rests": rests, "fresh": fresh}
 
 
 def _cues(tasks: Sequence[Attractor], turns: int, seed: int) -> np.ndarray:
@@ -198,13 +189,14 @@ def _cues(tasks: Sequence[Attractor], turns: int, seed: int) -> np.ndarray:
     return np.concatenate([task.orbits(CUES, turns * PERIOD, seed=seed) for task in tasks])
 
 
-def _rest(network: Network, points: np.ndarray, state: tf.Tensor) -> dict:
+def _rest(network: Network, run: FreeRun, k: int) -> dict:
     """What a run does that is on no world; attractors are of unit size."""
-    rest: dict[str, Any] = {"kind": classify(points, dt=1 / PERIOD, scale=1.0).kind}
-    if rest["kind"] == "fixed point":
-        eigenvalues = np.linalg.eigvals(jacobian(network, state)[0])
-        rest |= {"point": points[-1].tolist(), "radius": float(np.abs(eigenvalues).max())}
-    return rest
+    points = run.outputs[k].numpy()
+    kind = classify(points, dt=1 / PERIOD, scale=1.0).kind
+    if kind != "fixed point":
+        return {"kind": kind}
+    radius = np.abs(np.linalg.eigvals(jacobian(network, run.state[k : k + 1])[0])).max()
+    return {"kind": kind, "point": points[-1].tolist(), "radius": float(radius)}
 
 
 def right(row: dict, kind: str = "selected") -> tuple[int, int]:
@@ -239,16 +231,14 @@ def attractors(row: dict) -> list[str]:
 def both() -> tuple[dict, dict]:
     """What is recorded of the networks with eight and with sixteen worlds, of each in one row."""
     rows = read(DATA / "large.jsonl") + read(DATA / "survival.jsonl")
-    by_units = {units: [row for row in rows if row["units"] == units] for units in (128, 192)}
-    eight, sixteen = ({**one, **other} for one, other in by_units.values())
-    return eight, sixteen
+    rows.sort(key=lambda row: row["units"])
+    return rows[0] | rows[1], rows[2] | rows[3]
 
 
 def headline() -> str:
     """What the two networks can do, with the conditions that weaken it, from :func:`both`."""
     eight, sixteen = both()
-    found, cues = right(sixteen)
-    again, fresh = right(sixteen, "fresh")
+    (found, cues), (again, fresh) = right(sixteen), right(sixteen, "fresh")
     left = sum(counts[-1] for counts in remaining(sixteen).values())
     return (
         "Sixteen chaotic worlds in one place, half of them mirror images of the others, in **one** "

@@ -16,7 +16,6 @@ from mflib.multifunctionality.judge import judge, strict
 from mflib.multifunctionality.recipes import train_tasks
 from mflib.multifunctionality.tasks import COARSE, TURN, Circle, cues, seeing_double
 from mflib.networks.lstm import LSTM
-from mflib.networks.recurrent import Network
 
 LENGTHS = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 21, 34, TURN)
 """Samples in a cue; the longest is one turn."""
@@ -31,7 +30,7 @@ SETTLE, LOOK = 5040, 2520
 
 
 def states_after_cues(
-    network: Network, cue: npt.ArrayLike, lengths: Sequence[int], state: npt.ArrayLike | None = None
+    network: LSTM, cue: npt.ArrayLike, lengths: Sequence[int], state: npt.ArrayLike | None = None
 ) -> np.ndarray:
     """States in which the first so many samples of cues leave a network.
 
@@ -72,7 +71,7 @@ def random_states(network: LSTM, visited: npt.ArrayLike, count: int, seed: int =
 
 
 def named_attractors(
-    network: Network, states: npt.ArrayLike, tasks: Sequence[Circle]
+    network: LSTM, states: npt.ArrayLike, tasks: Sequence[Circle]
 ) -> tuple[Census, list[str]]:
     """On how many attractors a closed loop ends, and which they are.
 
@@ -99,7 +98,7 @@ def named_attractors(
 
 
 def states_after_cues_ending(
-    network: Network, task: Circle, angles: npt.ArrayLike, lengths: Sequence[int]
+    network: LSTM, task: Circle, angles: npt.ArrayLike, lengths: Sequence[int]
 ) -> np.ndarray:
     """States in which cues that end at given angles leave a network.
 
@@ -153,11 +152,10 @@ def untrained_cues() -> dict[str, np.ndarray]:
         "moved by a diameter": Circle("A", 5.0, centre=(10.0, 0.0)),
     }
     found = {name: cues(circle, TURN, COARSE, STARTS) for name, circle in circles.items()}
-    place = Circle("A", 5.0).starts(STARTS)
-    angle = place[:, None] + COARSE * np.arange(TURN)
+    circle = Circle("A", 5.0)
+    angle = circle.starts(STARTS)[:, None] + COARSE * np.arange(TURN)
     found["figure of eight"] = 5 * np.stack([np.sin(angle), np.sin(2 * angle) / 2], axis=-1)
-    still = 5 * np.stack([np.cos(place), np.sin(place)], axis=-1)
-    found["a still point"] = np.repeat(still[:, None], TURN, axis=1)
+    found["a still point"] = np.repeat(cues(circle, 1, COARSE, STARTS), TURN, axis=1)
     return found
 
 
@@ -182,9 +180,7 @@ class CuesAndBasins:
 
     def trained(self) -> LSTM:
         """The network after training."""
-        first, last = self.noise
-        config = TrainingConfig(noise=(first, last))
-        tasks = seeing_double(self.x_cen)
+        tasks, config = seeing_double(self.x_cen), TrainingConfig(noise=self.noise)
         return train_tasks(tasks, self.units, config, seed=self.seed, progress=False)
 
 
@@ -200,60 +196,48 @@ def cues_and_basins(configuration: CuesAndBasins) -> dict:
         ``crossing`` and ``outside``, by ``LENGTHS``: how many of four cues are right that end
         where the circles cross (those with a common centre do everywhere) and on their outer
         sides. ``mixed``: where mixed cues lead, ``[A, B, neither]``, by ``MIXTURES``; and
-        ``untrained``, by name: where cues of untrained tasks lead. ``exchanged``: of the cues of
-        one turn, how many lead to the other task. ``census``: name, share, centre and radius of
+        ``untrained``, by name: where cues of untrained tasks lead. ``census``: name and share of
         the attractors met from 500 random states, and ``effective``, their effective number.
     """
-    network, tasks = configuration.trained(), seeing_double(configuration.x_cen)
-    seed = configuration.seed
+    network, seed = configuration.trained(), configuration.seed
+    tasks = seeing_double(configuration.x_cen)
 
     def ends_of(cue):
         """Where cues of one turn lead, ``[A, B, neither]``."""
         states = states_after_cues(network, cue, [TURN])[0]
         return np.bincount(task_reached(network, states, tasks, COARSE) % 3, minlength=3).tolist()
 
-    def right(states):
+    def right(states, starts=STARTS):
         """How many of a task's cues lead to it, by task and measure; those of A come first."""
         ends = task_reached(network, states.reshape(-1, network.state_dim), tasks, COARSE)
-        return np.sum(ends.reshape(len(states), 2, -1) == [[0], [1]], axis=-1).T.tolist()
+        return np.sum(ends.reshape(-1, 2, starts) == [[0], [1]], axis=-1).T.tolist()
 
     def ending_at(angle):
         """How many of the four cues that end at an angle or its mirror image are right."""
         angles = [angle, -angle], [np.pi - angle, np.pi + angle]
-        states = [
-            states_after_cues_ending(network, task, at, LENGTHS)
-            for task, at in zip(tasks, angles, strict=True)
-        ]
-        return np.sum(right(np.stack(states, axis=1)), axis=0).tolist()
+        states = [states_after_cues_ending(network, tasks[k], angles[k], LENGTHS) for k in range(2)]
+        return np.sum(right(np.stack(states, axis=1), 2), axis=0).tolist()
 
     cue = np.concatenate([cues(task, TURN, COARSE, STARTS) for task in tasks])
-    after = states_after_cues(network, cue, LENGTHS)
     visited, _ = on_attractors(network, cue[::STARTS], settle=SETTLE, steps=LOOK)
     moments = np.linspace(0, LOOK, STARTS, endpoint=False).astype(int)
     on_the_other = np.concatenate(visited[::-1, moments])
     noisy = np.concatenate([noisy_cues(tasks, level, seed) for level in NOISES])
-    noisy_13, noisy_63 = (
-        right(states.reshape(len(NOISES), len(cue), -1))
-        for states in states_after_cues(network, noisy, (13, TURN))
-    )
+    noisy_13, noisy_63 = states_after_cues(network, noisy, (13, TURN))
     states = random_states(network, np.concatenate(visited), 500, seed)
     census, names = named_attractors(network, states, tasks)
+    met = zip(names, census.attractors, strict=True)
     return {
         "multifunctional": judge(network, tasks, COARSE, seed=seed).multifunctional,
-        "right": right(after),
+        "right": right(states_after_cues(network, cue, LENGTHS)),
         "switched": right(states_after_cues(network, cue, LENGTHS, on_the_other)),
-        "noisy_13": noisy_13,
-        "noisy_63": noisy_63,
+        "noisy_13": right(noisy_13),
+        "noisy_63": right(noisy_63),
         "crossing": ending_at(np.arccos(-configuration.x_cen / tasks[0].radius)),
         "outside": ending_at(0.25),
         "mixed": [ends_of(mixed) for mixed in mixtures(tasks, MIXTURES)],
         "untrained": {name: ends_of(cue) for name, cue in untrained_cues().items()},
-        "exchanged": int(np.sum(right(np.roll(after[-1:], STARTS, axis=1)))),
-        "census": [
-            {"name": name, "share": one.share.value, "radius": one.radius}
-            | {"centre": one.centre.tolist()}
-            for name, one in zip(names, census.attractors, strict=True)
-        ],
+        "census": [{"name": name, "share": one.share.value} for name, one in met],
         "effective": census.effective,
     }
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -52,8 +51,7 @@ class Model:
 
     def untrained(self) -> IncrementLSTM:
         """The network before it is trained."""
-        dim = system(self.system).dim
-        return IncrementLSTM.create(inputs=dim, units=self.units, seed=self.seed)
+        return IncrementLSTM.create(system(self.system).dim, self.units, seed=self.seed)
 
     @property
     def name(self) -> str:
@@ -62,7 +60,7 @@ class Model:
 
     def trained(self, *, progress: bool = True) -> IncrementLSTM:
         """The network after training, minutes of work: in double precision, in system's units."""
-        refinement = dataclasses.replace(LBFGS_STAGE, iterations=self.iterations)
+        refinement = replace(LBFGS_STAGE, iterations=self.iterations)
         network, data, seed = self.untrained(), [self.data()], self.seed
         return train_and_refine(network, data, ADAM_STAGE, refinement, seed=seed, progress=progress)
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from mflib.book.sweeps import in_parallel, read, sweep
+from mflib.book.sweeps import in_parallel, provenance, read, sweep
 from mflib.networks.files import load, save
 from mflib.networks.recurrent import Recurrent
 
@@ -47,9 +45,7 @@ def table(
     path = DATA / f"{name}.jsonl"
     if not (path.parent.is_dir() if scale == "full" else path.exists()):
         raise FileNotFoundError(f"name: there is no {path}; {_CHECKOUT}")
-    if scale == "full":
-        return sweep(experiment, configurations, path)
-    return read(path)
+    return sweep(experiment, configurations, path) if scale == "full" else read(path)
 
 
 def train_seeds(configuration: Any, seeds: Iterable[int]) -> list[Any]:
@@ -81,10 +77,7 @@ def load_or_train(configuration: Any, folder: Path = NETWORKS) -> Recurrent:
     if not path.parent.is_dir():
         raise FileNotFoundError(f"folder: there is no {path.parent}; {_CHECKOUT}")
     if not path.exists():
-        network = configuration.trained()
-        when = datetime.now(UTC).isoformat(timespec="seconds")
-        versions = {package: version(package) for package in ("tensorflow", "numpy", "scipy")}
-        save(path, network, model=asdict(configuration), date=when, versions=versions)
+        save(path, configuration.trained(), model=asdict(configuration), **provenance())
     network, about = load(path)
     expected = json.loads(json.dumps(asdict(configuration)))  # a tuple is a list in a file
     if about.get("model") != expected:

@@ -48,7 +48,6 @@ def drive_and_fit(
     inputs: np.ndarray,
     targets: np.ndarray,
     dt: float,
-    *,
     ridge: float,
     intercept: bool = False,
 ) -> Fitted:
@@ -115,13 +114,13 @@ def reservoir_seeing_double(configuration: ReservoirSeeingDouble) -> dict:
     Flynn, Tsachouridis and Amann (2023), arXiv:2305.05799.
     """
     network, states, error = configuration.trained()
-    judges, periods, dt = {"historical": historical, "strict": strict}, PERIODS, COARSE
+    judges, periods, dt = [historical, strict], PERIODS, COARSE
     if configuration.held:
-        judges, periods, dt = {"historical": historical}, PREDICT, FINE
+        judges, periods, dt = [historical], PREDICT, FINE
     run = free_run(replace(network, dt=dt), states, steps_in(periods, dt))
     result = {
-        f"{name}_{task.name}": judge(orbit, task, dt).reason
-        for name, judge in judges.items()
+        f"{judge.__name__}_{task.name}": judge(orbit, task, dt).reason
+        for judge in judges
         for task, orbit in zip(seeing_double(configuration.x_cen), run.outputs.numpy(), strict=True)
     }
     square = float(tf.norm(network.readout_kernel[configuration.units :]))

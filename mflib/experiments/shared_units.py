@@ -27,8 +27,8 @@ class SharedUnits:
 
     def trained(self) -> LSTM:
         """The network after training."""
-        tasks, config = seeing_double(), TrainingConfig()
-        return train_tasks(tasks, self.units, config, seed=self.seed, progress=False)
+        config = TrainingConfig()
+        return train_tasks(seeing_double(), self.units, config, seed=self.seed, progress=False)
 
 
 def shared_units(configuration: SharedUnits) -> dict:
@@ -37,61 +37,47 @@ def shared_units(configuration: SharedUnits) -> dict:
     Returns
     -------
     dict
-        ``multifunctional``, of the strict judge; ``overlap`` of the spreads of h, from A to B and
-        from B to A; ``selectivity``, by signal, averaged over units; ``whole_A``, ``whole_B``: for
-        each unit whether the task survives its removal, from four cues; ``level_A``, ``level_B``:
-        the same with h held at its mean over both attractors instead of 0; ``pair_A``,
-        ``pair_B``: the same as the first for the 32 random ``pairs`` of units; ``constant``, the
-        share of the difference between matched states that is the same at all of them;
-        ``decoding`` of the direction from h and from c, in quarters of the turn not used for the
-        fit; and ``switched``, the share of matched states that go over to the other circle when
-        a part of the state is exchanged.
+        ``multifunctional``, of the strict judge; ``selectivity``, by signal, averaged over units;
+        ``whole_A``, ``whole_B``: for each unit whether the task survives its removal, from four
+        cues; ``level_A``, ``level_B``: the same with h held at its mean over both attractors
+        instead of 0; ``pair_A``, ``pair_B``: the same as the first for the 32 random ``pairs`` of
+        units; ``constant``, the share of the difference between matched states that is the same at
+        all of them;
+        ``decoding`` of the direction from c, in quarters of the turn not used for the fit; and
+        ``switched``, the share of matched states that go over to the other circle when their c are
+        exchanged.
     """
     network, tasks, units = configuration.trained(), seeing_double(), configuration.units
     cue = np.stack([cues(task, TURN, COARSE, count=1)[0] for task in tasks])
     states, outputs = circuits.on_attractors(network, cue, settle=5040, steps=1260)
-    on_a, on_b = signals = [circuits.signals(network, run) for run in states]
-    spread_a, spread_b = (
-        circuits.activity(one["h"], run).spread for one, run in zip(signals, outputs, strict=True)
-    )
+    on_a, on_b = (circuits.signals(network, run) for run in states)
     quarters = np.floor(2 * np.arctan2(outputs[..., 1], outputs[..., 0]) / np.pi).astype(int)
     at_a, at_b = circuits.matching_moments(outputs[0], outputs[1], count=32)
     a, b = states[0][at_a], states[1][at_b]
     constant = np.sum((a - b).mean(axis=0) ** 2) / np.mean(np.sum((a - b) ** 2, axis=1))
-    numbers, keep = np.eye(network.state_dim), 1 - np.eye(units)
+    keep = 1 - np.eye(units)
     rng = np.random.default_rng(configuration.seed)
     pairs = np.array([rng.choice(units, 2, replace=False) for _ in range(32)])
     removed = {
         "whole": (keep,),
-        "level": (keep, np.mean([one["h"].mean(axis=0) for one in signals], axis=0)),
+        "level": (keep, np.mean([on_a["h"].mean(axis=0), on_b["h"].mean(axis=0)], axis=0)),
         "pair": (keep[pairs].prod(axis=1),),
     }
-    survive = {
-        f"{kind}_{task.name}": survives.tolist()
-        for kind, lesion in removed.items()
-        for task, survives in zip(
-            tasks, circuits.lesions(network, tasks, COARSE, *lesion, cues_per_task=4).T, strict=True
-        )
-    }
-
-    def switched(part):
-        mixed = [circuits.transplant(a, b, part), circuits.transplant(b, a, part)]
-        ends = circuits.task_reached(network, np.concatenate(mixed), tasks, COARSE)
-        return float(np.mean(ends == np.repeat([1, 0], len(a))))
-
+    survive: dict[str, list] = {}
+    for kind, lesion in removed.items():
+        alive = circuits.lesions(network, tasks, COARSE, *lesion, cues_per_task=4)
+        survive |= {f"{kind}_{task.name}": alive[:, k].tolist() for k, task in enumerate(tasks)}
+    cells = np.eye(network.state_dim)[units:]
+    mixed = [circuits.transplant(a, b, cells), circuits.transplant(b, a, cells)]
+    ends = circuits.task_reached(network, np.concatenate(mixed), tasks, COARSE)
     return {
         "multifunctional": judge(network, tasks, COARSE).multifunctional,
-        "overlap": [circuits.overlap(*two) for two in ((spread_a, spread_b), (spread_b, spread_a))],
         "selectivity": {k: float(np.mean(circuits.selectivity(on_a[k], on_b[k]))) for k in on_a},
         **survive,
         "pairs": pairs.tolist(),
         "constant": float(constant),
-        "decoding": {k: circuits.decoding(on_a[k], on_b[k], *quarters) for k in ("h", "c")},
-        "switched": {
-            "h": switched(numbers[:units]),
-            "c": switched(numbers[units:]),
-            "all": switched(numbers),
-        },
+        "decoding": {"c": circuits.decoding(on_a["c"], on_b["c"], *quarters)},
+        "switched": {"c": float(np.mean(ends == np.repeat([1, 0], len(a))))},
     }
 
 

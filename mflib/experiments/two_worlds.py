@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
-
-import numpy as np
 
 from mflib.modelling.refinement import RefinementConfig
 from mflib.multifunctionality.identity import ask_for_attractors
@@ -24,8 +21,7 @@ EIGHT = (
     Attractor("chen", dt=0.01),
     Attractor("aizawa", dt=0.05),
 )
-MIRRORED = tuple(dataclasses.replace(world, mirrored=True) for world in EIGHT)
-WORLDS = {world.name: world for world in EIGHT + MIRRORED}
+WORLDS = {w.name: w for w in (*EIGHT, *(replace(world, mirrored=True) for world in EIGHT))}
 """Sixteen chaotic attractors, eight and their mirror images, all of one size and in one place."""
 
 
@@ -65,23 +61,18 @@ class Worlds:
     def tasks(self) -> list[Attractor]:
         """The worlds, in their places."""
         found = [WORLDS[name] for name in self.names.split()]
-        places = self.distance * (np.arange(len(found)) - (len(found) - 1) / 2)
-        return [
-            dataclasses.replace(world, centre=(float(place), 0.0, 0.0))
-            for world, place in zip(found, places, strict=True)
-        ]
+        apart, middle = self.distance, (len(found) - 1) / 2
+        return [replace(w, centre=(apart * (k - middle), 0.0, 0.0)) for k, w in enumerate(found)]
 
     def trained(self, *, progress: bool = True) -> LSTM:
         """The network after training."""
         noise, refinement = self.last_noise, None
-        config = chaos_training(
-            self.units, self.steps, last_noise=noise, window=self.window, batch=self.batch
-        )
+        options = {"window": self.window, "batch": self.batch}
+        config = chaos_training(self.units, self.steps, last_noise=noise, **options)
         if self.iterations:
             refinement = RefinementConfig(self.iterations, window=60, burn_in=20, noise=noise)
-        return train_tasks(
-            self.tasks(), self.units, config, refinement, seed=self.seed, progress=progress
-        )
+        tasks, seed = self.tasks(), self.seed
+        return train_tasks(tasks, self.units, config, refinement, seed=seed, progress=progress)
 
 
 def worlds(configuration: Worlds) -> dict:
