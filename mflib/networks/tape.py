@@ -92,9 +92,7 @@ class Tape:
     def _constant(self, value: npt.ArrayLike) -> Node:
         array = np.array(value)
         if array.dtype.kind not in "fiu" or array.ndim > 2 or not np.all(np.isfinite(array)):
-            raise ValueError(
-                f"value: got {value!r}, expected finite real numbers with at most two axes"
-            )
+            raise ValueError(f"value: got {value!r}, expected finite reals with at most two axes")
         return self.record("constant", array.astype(float))
 
 
@@ -156,8 +154,7 @@ class Node:
         """
         if seed is None and self.value.size != 1:
             raise ValueError(
-                f"seed: got none for a value of shape {self.value.shape}, expected one, or the "
-                "value to be a single number"
+                f"seed: got none for a value of shape {self.value.shape}, expected one"
             )
         seed = np.ones_like(self.value) if seed is None else np.asarray(seed, float)
         if seed.shape != self.value.shape:
@@ -167,11 +164,10 @@ class Node:
             node.adjoint, node.shares = np.zeros_like(node.value), ()
         self.adjoint = seed
         for node in reversed(nodes[: nodes.index(self) + 1]):
-            if node.pullback:
-                shares = zip(node.operands, node.pullback(node.adjoint), strict=True)
-                node.shares = tuple(_summed_to(x.value.shape, share) for x, share in shares)
-            for operand, share in zip(node.operands, node.shares, strict=True):
-                operand.adjoint = operand.adjoint + share
+            shares = node.pullback(node.adjoint) if node.pullback else ()
+            for operand, share in zip(node.operands, shares, strict=True):
+                node.shares += (_summed_to(operand.value.shape, share),)
+                operand.adjoint = operand.adjoint + node.shares[-1]
 
     def __add__(self, other: Any) -> Node:
         return _binary("add", np.add, self, other, lambda x, y, a: (a, a))
@@ -238,10 +234,8 @@ def _binary(operation: str, function: Callable, x: Node, y: Any, pullback: Calla
     try:
         value = function(x.value, y.value)
     except ValueError as error:
-        raise ValueError(
-            f"{operation}: got shapes {x.value.shape} and {y.value.shape}, expected shapes that "
-            "fit together"
-        ) from error
+        got = f"got shapes {x.value.shape} and {y.value.shape}"
+        raise ValueError(f"{operation}: {got}, expected shapes that fit together") from error
     return x.tape.record(operation, value, (x, y), lambda a: pullback(x.value, y.value, a))
 
 
