@@ -155,25 +155,17 @@ def record(
         interval, over = value.interval, value.over
         seeds = value.trials if over == "seeds" else seeds
         value = value.value
-    plain = np.asarray(value)
-    kinds, expected = (
-        ("b", "True or False") if claim.criterion == "is" else ("fiu", "one real number")
-    )
-    if plain.shape != () or plain.dtype.kind not in kinds:
+    plain, truth = np.asarray(value), claim.criterion == "is"
+    if plain.shape != () or plain.dtype.kind not in ("b" if truth else "fiu"):
+        expected = "True or False" if truth else "one real number"
         raise ValueError(f"value: {id} expects {expected}, got {value!r}")
     ends = None if interval is None else _ends(interval)
     if (ends is None) != (over is None):
         raise ValueError(f"over: got {over!r} for {id} beside interval {ends}, expected both")
     number = plain.item()
-    result = Record(
-        claim,
-        verdict=claim.judge(number, ends),
-        value=number if math.isfinite(number) else None,
-        interval=ends,
-        over=over,
-        seeds=None if seeds is None else checks.count("seeds", seeds),
-        note=note,
-    )
+    kept = number if math.isfinite(number) else None
+    seeds = None if seeds is None else checks.count("seeds", seeds)
+    result = Record(claim, claim.judge(number, ends), kept, ends, over, seeds, note)
     if get_ipython() is not None:
         data = {"text/html": result.card.html, "text/plain": repr(result.card)}
         publish_display_data(data, metadata={METADATA_KEY: result.entry})
