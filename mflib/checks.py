@@ -1,7 +1,5 @@
 """What arguments have to be: each check returns a clean value or says what came instead."""
 
-from __future__ import annotations
-
 from numbers import Integral
 
 import numpy as np
@@ -50,12 +48,7 @@ def reals(
 
 
 def real(
-    name: str,
-    value: float,
-    least: float = -np.inf,
-    most: float = np.inf,
-    *,
-    above: float = -np.inf,
+    name: str, value: float, least: float = -np.inf, most: float = np.inf, *, above: float = -np.inf
 ) -> float:
     """One finite real number, from ``least`` to ``most`` and more than ``above``."""
     number = float(reals(name, value, ()))

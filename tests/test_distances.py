@@ -284,7 +284,7 @@ def test_a_floor_asks_every_ordered_pair():
             lambda: state_space_divergence(np.ones((9, 6)), np.ones((9, 6))),
             "bins: got 30 for 6 coordinates",
         ),
-        (lambda: spectral_distance(LINE[:9], LINE), "generated: got 9 steps, expected 10"),
+        (lambda: spectral_distance(LINE[:9], LINE), r"generated: got shape \(9, 1\)"),
         (lambda: spectral_distance(LINE, LINE, sigma=-1), "sigma: got -1"),
         (lambda: spectral_distance(LINE, LINE + np.inf), "truth: got values that are not finite"),
         (lambda: spectral_distance(LINE, LINE * 0 + 0.1), "truth: got a coordinate that is const"),

@@ -16,7 +16,7 @@ def test_mean_against_the_table(n, t):
 
 @pytest.mark.parametrize("values", [[], [1.0], [[1.0, 2.0]], [1.0, np.nan]])
 def test_mean_needs_two_finite_numbers(values):
-    with pytest.raises(ValueError, match=r"values: got .* expected one axis"):
+    with pytest.raises(ValueError, match=r"values: got .* expected (real|finite) numbers"):
         mean_estimate(values)
 
 
@@ -39,7 +39,7 @@ def test_the_interval_of_a_median_covers_it():
 
 @pytest.mark.parametrize("values", [range(5), [[1.0] * 6], [np.nan] * 6])
 def test_median_needs_six_numbers(values):
-    with pytest.raises(ValueError, match=r"values: got .* at least six numbers"):
+    with pytest.raises(ValueError, match=r"values: got .* expected (real )?numbers"):
         median_estimate(list(values))
 
 
@@ -63,7 +63,7 @@ def test_a_rate_counts_what_is_true():
     ("passed", "trials", "message"),
     [
         ([], None, "passed: got 0 values"),
-        ([1, 0], None, "passed: got 2 values of type int64"),
+        ([1, 0], None, "passed: got 2 values of int64"),
         (5, 4, "passed: got 5"),
         (-1, 4, "passed: got -1"),
         (0, 0, "trials: got 0"),

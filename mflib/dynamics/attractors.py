@@ -4,8 +4,6 @@ The kind of behaviour a trajectory shows; the name of the attractor it is on; th
 many runs end on, when nobody has named any.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -55,11 +53,7 @@ class Behaviour:
 
 
 def classify(
-    points: npt.ArrayLike,
-    dt: float,
-    *,
-    scale: float | None = None,
-    discrete: bool = False,
+    points: npt.ArrayLike, dt: float, *, scale: float | None = None, discrete: bool = False
 ) -> Behaviour:
     """Say what kind of attractor a trajectory has reached.
 
@@ -343,12 +337,7 @@ class Census:
 
 
 def find_attractors(
-    points: npt.ArrayLike,
-    dt: float,
-    *,
-    scale: float,
-    rate: float = 1.0,
-    tolerance: float = 0.05,
+    points: npt.ArrayLike, dt: float, *, scale: float, rate: float = 1.0, tolerance: float = 0.05
 ) -> Census:
     r"""Tell on how many attractors many runs ended, without being told any.
 
@@ -425,13 +414,9 @@ def find_attractors(
     def found(group):
         run, (centre, spread) = bounded[group[0]], np.split(averages[group[0]], [dim])
         variances = spread[: len(same)][same]
-        return FoundAttractor(
-            run=int(run),
-            behaviour=classify(points[run], dt, scale=scale),
-            share=success_rate(len(group), len(points), over="runs"),
-            centre=scale * centre,
-            radius=float(scale * np.sqrt(variances.sum())),
-        )
+        share, radius = success_rate(len(group), len(points), over="runs"), np.sqrt(variances.sum())
+        behaviour = classify(points[run], dt, scale=scale)
+        return FoundAttractor(int(run), behaviour, share, scale * centre, float(scale * radius))
 
     return Census(labels, tuple(found(group) for group in groups))
 

@@ -1,7 +1,5 @@
 """Basins of attraction: where initial conditions end."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +12,9 @@ from mflib.dynamics.attractors import DIVERGED, NONE, _size
 from mflib.dynamics.estimates import Estimate, success_rate
 from mflib.dynamics.systems import LONGEST, System, time_step
 from mflib.dynamics.trajectories import ensemble
+
+NEAR = 0.05
+"""How near an orbit comes to its attractor, relative to the size of all together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,12 +49,11 @@ def assign_basins(
     time: float,
     dt: float | None = None,
     samples: int = 16,
-    tolerance: float = 0.05,
 ) -> np.ndarray:
     """On which attractor each initial condition ends.
 
     The last tenth of every orbit is sampled; it is on the attractor to which all samples are
-    nearest, if all are near.
+    nearest, if all are near: within a twentieth of the size of all attractors together.
 
     Parameters
     ----------
@@ -67,8 +67,6 @@ def assign_basins(
     dt : float, optional
         Step of the fixed-step integrator; by default the system's natural step.
     samples : int
-    tolerance : float
-        How near is near, relative to the size of all attractors together.
 
     Returns
     -------
@@ -93,7 +91,7 @@ def assign_basins(
     dt = time_step(system, dt)
     time = checks.real("time", time, least=dt, most=LONGEST * system.dt)
     samples = checks.count("samples", samples)
-    limit = checks.real("tolerance", tolerance, above=0) * _size(np.concatenate(clouds))
+    limit = NEAR * _size(np.concatenate(clouds))
     steps = int(np.ceil(time / dt))
     if system.forcing is not None:
         every = round(system.forcing / dt)
@@ -107,13 +105,11 @@ def assign_basins(
     run = ensemble(system, initial, steps, dt, keep=samples, every=every)
     labels = np.full(len(run.points), DIVERGED)
     ends = run.points[~run.diverged]
-    if len(ends):
-        flat = ends.reshape(-1, system.dim)
-        trees = (cKDTree(cloud) for cloud in clouds)
-        distances = (tree.query(flat, distance_upper_bound=2 * limit)[0] for tree in trees)
-        furthest = np.stack([d.reshape(len(ends), -1).max(axis=1) for d in distances])
-        near = furthest.min(axis=0) <= limit
-        labels[~run.diverged] = np.where(near, furthest.argmin(axis=0), NONE)
+    trees = (cKDTree(cloud) for cloud in clouds)
+    distances = (tree.query(ends, distance_upper_bound=2 * limit)[0] for tree in trees)
+    furthest = np.stack([distance.max(axis=1) for distance in distances])
+    near = furthest.min(axis=0) <= limit
+    labels[~run.diverged] = np.where(near, furthest.argmin(axis=0), NONE)
     return labels
 
 
@@ -125,8 +121,7 @@ def _destinations(system, attractors, initial, options):
     kinds = {*range(DIVERGED, len(attractors))}
     if labels.shape != (len(initial),) or not kinds.issuperset(np.unique(labels).tolist()):
         raise ValueError(
-            f"system: got labels of shape {labels.shape}, expected ({len(initial)},), each from "
-            f"{DIVERGED} to {len(attractors) - 1}"
+            f"system: got labels {labels.shape}, expected {len(initial)} below {len(attractors)}"
         )
     return labels.astype(int)
 
@@ -138,7 +133,6 @@ def basins(
     y: npt.ArrayLike,
     *,
     plane: npt.ArrayLike | None = None,
-    axes: tuple[int, int] = (0, 1),
     **options: Any,
 ) -> Basins:
     """Basins of attraction on a grid of initial conditions.
@@ -153,12 +147,10 @@ def basins(
         For a System see :func:`assign_basins`, also for the further options, of which ``time``
         is needed; otherwise names are enough.
     x, y : array_like
-        Values of the two coordinates ``axes``.
+        Values of the first two coordinates.
     plane : array_like, shape (dim,), optional
-        Values of the other coordinates; by default 0. It tells ``dim`` if ``system`` is no
-        System; by default 2.
-    axes : tuple of int
-        Which coordinates vary.
+        Values of the other coordinates, after two that do not count; by default 0. It tells
+        ``dim`` if ``system`` is no System; by default 2.
 
     Returns
     -------
@@ -177,18 +169,12 @@ def basins(
     array([[0, 0, 1, 1]])
     """
     x, y = checks.reals("x", x, ("values",)), checks.reals("y", y, ("values",))
-    names = tuple(attractors)
-    if isinstance(system, System):
-        plane = np.zeros(system.dim) if plane is None else plane
-        plane = checks.reals("plane", plane, (system.dim,))
-    else:
-        plane = checks.reals("plane", np.zeros(2) if plane is None else plane, ("dim",))
-    if len(set(axes)) != 2 or not set(axes) <= set(range(len(plane))):
-        raise ValueError(f"axes: got {axes}, expected two different ones below {len(plane)}")
+    plane = np.zeros(getattr(system, "dim", 2)) if plane is None else plane
+    plane = checks.reals("plane", plane, (getattr(system, "dim", "dim"),), least=2)
     grid = np.tile(plane, (len(y), len(x), 1))
-    grid[..., axes[0]], grid[..., axes[1]] = np.meshgrid(x, y)
+    grid[..., 0], grid[..., 1] = np.meshgrid(x, y)
     labels = _destinations(system, attractors, grid.reshape(-1, len(plane)), options)
-    return Basins(labels.reshape(len(y), len(x)), names, x, y)
+    return Basins(labels.reshape(len(y), len(x)), tuple(attractors), x, y)
 
 
 def basin_fractions(
@@ -228,7 +214,7 @@ def basin_fractions(
     >>> shares["left"].low < 0.5 < shares["left"].high
     True
     """
-    low = checks.reals("low", low, (system.dim if isinstance(system, System) else "dim",))
+    low = checks.reals("low", low, (getattr(system, "dim", "dim"),))
     high = checks.reals("high", high, low.shape)
     if np.any(low > high):
         raise ValueError(f"low: got {low}, expected not above high, {high}")

@@ -1,7 +1,5 @@
 """How attractors change with a parameter."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from mflib import checks

@@ -9,11 +9,9 @@ these is 0 for two stretches of one attractor: :func:`sampling_floor` says what 
 model would get.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from itertools import permutations
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -200,9 +198,7 @@ def state_space_divergence(
     generated = checks.reals("generated", generated, ("points", dim), finite=False)
     cells = checks.count("bins", bins, least=2) ** dim
     if cells > CELLS:
-        raise ValueError(
-            f"bins: got {bins} for {dim} coordinates, expected bins ** dim of {CELLS} at most"
-        )
+        raise ValueError(f"bins: got {bins} for {dim} coordinates, expected {CELLS} cells at most")
     alpha, margin = checks.real("alpha", alpha, above=0), checks.real("margin", margin, least=0)
     _varies(truth)
     wide = margin * truth.std(axis=0)
@@ -217,11 +213,7 @@ def state_space_divergence(
 
 
 def sliced_wasserstein(
-    first: npt.ArrayLike,
-    second: npt.ArrayLike,
-    *,
-    directions: int = 200,
-    quantiles: int = 1000,
+    first: npt.ArrayLike, second: npt.ArrayLike, *, directions: int = 200, quantiles: int = 1000
 ) -> float:
     """How far the mass of one cloud of points has to be moved to make the other.
 
@@ -272,11 +264,9 @@ def sliced_quantiles(points: npt.ArrayLike, directions: int, quantiles: int = 10
     numpy.ndarray, shape (directions, quantiles)
     """
     points = checks.reals("points", points, ("points", "dim"))
-    directions, count = (
-        checks.count("directions", directions),
-        checks.count("quantiles", quantiles),
-    )
-    axes = np.random.default_rng(0).normal(size=(directions, points.shape[1]))
+    size = checks.count("directions", directions), points.shape[1]
+    count = checks.count("quantiles", quantiles)
+    axes = np.random.default_rng(0).normal(size=size)
     axes /= np.linalg.norm(axes, axis=1, keepdims=True)
     values = np.sort(axes @ points.T, axis=1)
     # NumPy's own take many times longer for many levels
@@ -332,11 +322,7 @@ def spectral_distance(
     from scipy.ndimage import gaussian_filter1d
 
     truth = checks.reals("truth", truth, ("steps", "dim"), least=4)
-    generated = checks.reals("generated", generated, ("steps", truth.shape[1]), finite=False)
-    if len(generated) != len(truth):
-        raise ValueError(
-            f"generated: got {len(generated)} steps, expected {len(truth)}, as many as in truth"
-        )
+    generated = checks.reals("generated", generated, truth.shape, finite=False)
     sigma = checks.real("sigma", sigma, least=0)
     _varies(truth)
 
@@ -472,9 +458,7 @@ class Floor(NamedTuple):
     largest: float
 
 
-def sampling_floor(
-    metric: Callable[[Any, Any], float], trajectories: Sequence[npt.ArrayLike]
-) -> Floor:
+def sampling_floor(metric: Callable, trajectories: Sequence[npt.ArrayLike]) -> Floor:
     """The distance of an attractor from itself, seen in stretches of finite length.
 
     No model can be expected to do better, and one within the floor's range cannot be told from
@@ -504,7 +488,6 @@ def sampling_floor(
     >>> floor.least < floor.mean < floor.largest < 0.2
     True
     """
-    trajectories = list(trajectories)
     if len(trajectories) < 2:
         raise ValueError(f"trajectories: got {len(trajectories)}, expected two or more")
     found = [float(metric(a, b)) for a, b in permutations(trajectories, 2)]

@@ -5,8 +5,6 @@ a component for each coordinate. What the parameters are is in ``systems.toml``.
 but for kinks: a complex step in a coordinate gives the derivatives.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 

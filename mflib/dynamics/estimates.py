@@ -1,7 +1,5 @@
 """Numbers with an interval that says what it runs over: rates of success, means, medians."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,13 +72,10 @@ def success_rate(
     from scipy.stats import binomtest
 
     if trials is None:
-        outcomes = np.asarray(passed)
-        if outcomes.dtype != bool or outcomes.size == 0:
-            raise ValueError(
-                f"passed: got {outcomes.size} values of type {outcomes.dtype}, expected one or "
-                "more, true or false"
-            )
-        passed, trials = int(outcomes.sum()), outcomes.size
+        which = np.asarray(passed)
+        if which.dtype != bool or which.size == 0:
+            raise ValueError(f"passed: got {which.size} values of {which.dtype}, expected bool")
+        passed, trials = int(which.sum()), which.size
     trials = checks.count("trials", trials)
     won = checks.count("passed", passed, least=0, most=trials)  # type: ignore[arg-type]
     interval = binomtest(won, trials).proportion_ci(method="wilson")
@@ -88,10 +83,7 @@ def success_rate(
 
 
 def mean_estimate(
-    values: npt.ArrayLike,
-    *,
-    over: str = "seeds",
-    within: tuple[float, float] = (-np.inf, np.inf),
+    values: npt.ArrayLike, *, over: str = "seeds", within: tuple[float, float] = (-np.inf, np.inf)
 ) -> Estimate:
     """The mean of independent values, with its interval by Student's t.
 
@@ -116,9 +108,7 @@ def mean_estimate(
     """
     from scipy.stats import t
 
-    values = np.asarray(values, dtype=float)
-    if values.ndim != 1 or len(values) < 2 or not np.all(np.isfinite(values)):
-        raise ValueError(f"values: got {values}, expected one axis of at least two finite numbers")
+    values = checks.reals("values", np.asarray(values, dtype=float), ("trials",), least=2)
     mean, count = float(values.mean()), len(values)
     reach = float(t.ppf(0.975, count - 1) * values.std(ddof=1)) / count**0.5
     low, high = np.clip((mean - reach, mean + reach), *within)
@@ -150,9 +140,9 @@ def median_estimate(values: npt.ArrayLike, *, over: str = "seeds") -> Estimate:
     """
     from scipy.stats import binom
 
-    values = np.sort(np.asarray(values, dtype=float))
-    if values.ndim != 1 or len(values) < 6 or np.any(np.isnan(values)):
-        raise ValueError(f"values: got {values}, expected one axis of at least six numbers")
+    values = checks.reals("values", np.sort(np.asarray(values, dtype=float)), ("trials",), False, 6)
+    if np.isnan(values[-1]):  # sorted last
+        raise ValueError("values: got NaN, expected numbers")
     count = len(values)
     outside = int(binom.ppf(0.025, count, 0.5)) - 1
     low, high = values[outside], values[count - 1 - outside]

@@ -1,7 +1,5 @@
 """Where flows and maps stand still, and whether they would return."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -62,9 +60,7 @@ def fixed_points(system: System, guesses: npt.ArrayLike) -> list[FixedPoint]:
 
     one_of_a_kind(system)
     if system.forcing is not None:
-        raise ValueError(
-            f"system: got {system.name}, which is forced, expected one without forcing"
-        )
+        raise ValueError(f"system: got {system.name}, which is forced, expected no forcing")
     moves = np.eye(system.dim) * (system.kind == "map")  # a map rests where f(x) = x
 
     def excess(x):
@@ -83,10 +79,8 @@ def fixed_points(system: System, guesses: npt.ArrayLike) -> list[FixedPoint]:
 
 def _fixed_point(system, point):
     eigenvalues = np.linalg.eigvals(system.jacobian(0, point)).astype(complex)
-    if system.kind == "map":
-        growth = np.log(np.maximum(np.abs(eigenvalues), 1e-300))
-    else:
-        growth = eigenvalues.real
+    rates = np.log(np.maximum(np.abs(eigenvalues), 1e-300))
+    growth = rates if system.kind == "map" else eigenvalues.real
     order = np.argsort(-growth, kind="stable")
     eigenvalues, growth = eigenvalues[order], growth[order]
     if np.any(np.abs(growth) < 1e-9):

@@ -1,7 +1,5 @@
 """Limit cycles of flows: period, Floquet multipliers and exponents."""
 
-from __future__ import annotations
-
 import functools
 from typing import Any, NamedTuple
 
@@ -9,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mflib import checks
-from mflib.dynamics.systems import LONGEST, System, one_of_a_kind, waiting_time
+from mflib.dynamics.systems import LONGEST, System, waiting_time
 from mflib.dynamics.trajectories import limited, tangent, trajectory
 
 TIGHT: dict[str, Any] = {"method": "DOP853", "rtol": 1e-12, "atol": 1e-12}
@@ -76,7 +74,6 @@ def find_limit_cycle(
     >>> round(found.period, 6), found.exponents.round(5) + 0.0
     (6.663287, array([ 0.     , -1.05938]))
     """
-    one_of_a_kind(system)
     if system.kind != "flow" or system.forcing is not None:
         raise ValueError(f"system: got {system.name}, expected a flow without forcing")
     wait = waiting_time(system, transient)

@@ -10,12 +10,11 @@ the Jacobian (of a map, the mean :math:`\log|\det J|`), and that is measured alo
 trajectories.
 """
 
-from __future__ import annotations
-
 import functools
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -75,7 +74,7 @@ class Spectrum:
         rng: np.random.Generator,
         volumes: npt.ArrayLike = np.nan,
         forced: bool = False,
-    ) -> Spectrum:
+    ) -> Self:
         """The averages of what tangent vectors have grown by.
 
         Parameters
@@ -94,15 +93,10 @@ class Spectrum:
         forced : bool
         """
         rates = logarithms / time
-        return cls(
-            exponents=rates.mean(axis=(0, 1)),
-            intervals=_bootstrap(rates, rng),
-            members=rates.mean(axis=0),
-            volume_growth_rate=float(np.mean(np.asarray(volumes)) / time),
-            time=rates.shape[0] * rates.shape[1] * time,
-            dim=dim,
-            forced=forced,
-        )
+        exponents, members = rates.mean(axis=(0, 1)), rates.mean(axis=0)
+        intervals, volume = _bootstrap(rates, rng), float(np.mean(np.asarray(volumes)) / time)
+        time *= rates.shape[0] * rates.shape[1]
+        return cls(exponents, intervals, members, volume, time, dim, forced)
 
     @property
     def complete(self) -> bool:
@@ -145,10 +139,8 @@ class Spectrum:
         tolerance = max(1e-3 * abs(exponents[0]), error if np.isfinite(error) else 0.0)
         found = kaplan_yorke(exponents, tolerance)
         if found == len(exponents) and not self.complete:
-            raise ValueError(
-                f"spectrum: got {len(self.exponents)} of {self.dim} exponents, whose sum is not "
-                "negative, expected as many as make it so"
-            )
+            got = f"{len(self.exponents)} of {self.dim} exponents, whose sum is not negative"
+            raise ValueError(f"spectrum: got {got}, expected as many as make it so")
         return found
 
 
@@ -180,8 +172,7 @@ def kaplan_yorke(exponents: npt.ArrayLike, tolerance: float | None = None) -> fl
     (1.0, 0.0)
     """
     exponents = checks.reals("exponents", exponents, ("count",))
-    if tolerance is None:
-        tolerance = 1e-3 * abs(exponents[0])
+    tolerance = 1e-3 * abs(exponents[0]) if tolerance is None else tolerance
     checks.real("tolerance", tolerance, least=0)
     if np.any(np.diff(exponents) > 2 * tolerance):
         raise ValueError(f"exponents: got {exponents}, expected falling order")
@@ -266,7 +257,7 @@ def benettin_spectrum(
     rng = np.random.default_rng(seed)
     frame = random_frame(rng, members, dim, count)
     logarithms = np.empty((segments, members, count))
-    volumes = np.full((segments, members), np.nan)
+    volumes = np.empty((segments, members))
     for n in range(-discard, segments):
         with np.errstate(over="ignore", invalid="ignore"):
             state, frame, volume = advance(state, frame)
@@ -279,8 +270,7 @@ def benettin_spectrum(
         if n >= 0:
             with np.errstate(divide="ignore"):
                 logarithms[n] = np.log(lengths)
-            if volume is not None:
-                volumes[n] = volume
+            volumes[n] = np.nan if volume is None else volume
     return Spectrum.from_growth(logarithms, time, dim=dim, rng=rng, volumes=volumes, forced=forced)
 
 
@@ -352,8 +342,9 @@ def spectrum(
     steps = max(segment, checks.count("steps", steps))
     start = checks.reals("initial", system.initial if initial is None else initial, (system.dim,))
     wait = waiting_time(system, transient)
-    if system.forcing is not None:
-        wait = np.ceil(wait / system.forcing) * system.forcing
+    period = system.forcing
+    if period is not None:
+        wait = np.ceil(wait / period) * period
     members = checks.count("members", members)
     families = [len(value) for value in system.parameters.values() if np.ndim(value)]
     discard: int | None = int(np.ceil(wait / dt / segment))
@@ -365,8 +356,8 @@ def spectrum(
         discard = None
     else:
         spacing = max(system.dt, wait / members)
-        if system.forcing is not None:  # all members see the forcing in the same phase
-            spacing = max(1, round(spacing / system.forcing)) * system.forcing
+        if period is not None:  # all members see the forcing in the same phase
+            spacing = max(1, round(spacing / period)) * period
         state = trajectory(system, members, spacing, start, transient=wait, rtol=1e-8)
         size = max(float(np.max(np.abs(state - state.mean(axis=0)))), 1e-6)
         state = state + SPREAD * size * np.random.default_rng(seed).normal(size=state.shape)
@@ -377,7 +368,7 @@ def spectrum(
         time=segment * dt,
         discard=discard,
         count=count,
-        forced=system.forcing is not None,
+        forced=period is not None,
         seed=seed,
     )
 

@@ -4,8 +4,6 @@ Equations are in :mod:`mflib.dynamics.equations`; parameters, initial conditions
 reference values and citations in ``systems.toml`` beside this file.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import tomllib
@@ -100,10 +98,9 @@ class System:
         dim = len(initial)
         usual = "xyz"[:dim] if dim <= 3 else [f"x{k + 1}" for k in range(dim)]
         parameters = {
-            key: checks.reals(key, value, ("values",) * min(np.ndim(value), 1))
-            for key, value in self.parameters.items()
+            key: checks.reals(key, x, ("values",)) if np.ndim(x) else checks.real(key, x)
+            for key, x in self.parameters.items()
         }
-        parameters = {key: x if x.ndim else float(x) for key, x in parameters.items()}
         omega = parameters.get(self.frequency) if self.frequency else 1.0
         if omega is None or np.ndim(omega) or omega <= 0:
             raise ValueError(f"{self.frequency}: got {omega}, expected one positive number")
@@ -134,20 +131,13 @@ class System:
                 found, later = (function(t, near) for t in (0.0, 0.1))
                 moved = not np.array_equal(np.hstack(found), np.hstack(later), equal_nan=True)
         except Exception as error:
-            raise ValueError(
-                f"equations: got {error!r} when called with the time, an array for each coordinate "
-                f"and {', '.join(parameters) or 'no parameters'} by name, expected components"
-            ) from error
+            call = ", ".join(["time", "arrays", *parameters])
+            raise ValueError(f"equations: got {error!r} of ({call}), not components") from error
         if moved and self.frequency is None:
-            raise ValueError(
-                "frequency: got None, but the equations depend on time, expected the parameter "
-                "that is the angular frequency of the forcing"
-            )
+            raise ValueError("frequency: got None, but the equations depend on time, expected one")
         if len(found) != dim or len(self.variables) not in (0, dim):
-            raise ValueError(
-                f"initial: got {dim} coordinates, expected as many as the equations of {self.name} "
-                f"have components, {len(found)}, and as there are names of variables"
-            )
+            others = f"components, {len(found)}, and variables"
+            raise ValueError(f"initial: got {dim} coordinates, expected as many as {others}")
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore", np.exceptions.ComplexWarning)
             rough = differences(function, 0.3, near)

@@ -8,8 +8,6 @@ limit cycle or fixed point keeps the error small; chaos multiplies it, like any 
 :math:`e^{\lambda_1 t}`.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable, Sequence
 from itertools import count
@@ -76,8 +74,7 @@ def trajectory(
     one_of_a_kind(system)
     steps = checks.count("steps", steps)
     dt = time_step(system, dt)
-    initial = system.initial if initial is None else initial
-    start = checks.reals("initial", initial, (system.dim,))
+    start = checks.reals("initial", system.initial if initial is None else initial, (system.dim,))
     transient = waiting_time(system, transient)
     rtol = checks.real("rtol", rtol, least=2.3e-14, most=1e-3)
     if system.kind == "map":
@@ -202,19 +199,15 @@ def ensemble(
         raise ValueError(f"keep: got {keep} points {every} steps apart in {steps} steps")
     dt = time_step(system, dt)
     families = {key: value for key, value in system.parameters.items() if np.ndim(value)}
-    for key, values in families.items():
-        if len(values) != len(initial):
-            raise ValueError(
-                f"initial: got {len(initial)} members, expected {len(values)}, as {key}"
-            )
+    for key, v in families.items():
+        if len(v) != len(initial):
+            raise ValueError(f"initial: got {len(initial)} members, expected {len(v)}, as {key}")
     points = np.empty((len(initial), keep, system.dim))
     with np.errstate(over="ignore", invalid="ignore"):
         for begin in range(0, len(initial), CHUNK):
             part = slice(begin, begin + CHUNK)
-            few = system
-            if families:
-                few = system.with_parameters(**{key: v[part] for key, v in families.items()})
-            f = functools.partial(components, few.equations)
+            own = {key: v[part] for key, v in families.items()}
+            f = functools.partial(components, functools.partial(system.equations, **own))
             x = np.ascontiguousarray(initial[part].T)
             for n in range(steps + 1):
                 if n >= first and (n - first) % every == 0:
