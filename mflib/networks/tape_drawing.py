@@ -51,8 +51,8 @@ class Drawing:
     """
 
     svg: str
-    size: tuple[float, float]
-    boxes: dict[Any, tuple[float, float, float, float]]
+    size: tuple[float, ...]
+    boxes: dict[Any, tuple[float, ...]]
     edges: tuple[tuple[Any, Any], ...]
 
     def __repr__(self) -> str:
@@ -146,8 +146,8 @@ class _Graph:
         self.ends = [k for k in sorted(shown) if not count[k]]
         edges = [_Edge(k, self.box(k), user, loop, s) for (k, user, _, loop), s in uses.items()]
         self.edges = [e for e in edges if e.value in shown and (e.loop or e.source != e.target)]
-        paths = (self.groups(k) for k in sorted(shown))
-        paths = dict.fromkeys(path[: d + 1] for path in paths for d in range(len(path)))
+        inner = (self.groups(k) for k in sorted(shown))
+        paths = dict.fromkeys(path[: d + 1] for path in inner for d in range(len(path)))
         self.paths = {path: n for n, path in enumerate(paths)}  # of groups, outer ones first
 
     def groups(self, box: Any) -> tuple[str, ...]:
@@ -255,11 +255,11 @@ class _Painter:
                 self.span.setdefault(path, [k, k])[1] = k
         self.open = [path for path in self.span if path not in self.names]
         most = max([2, *Counter(edge.target for edge in graph.edges).values()])
-        gaps = (0.12, 0.04) if values else (0.04 + 0.1 * most, 0.14)
+        gaps = (0.14, 0.04) if values else (0.04 + 0.1 * most, 0.14)
         self.dot = [
             "digraph { bgcolor=white newrank=true outputorder=edgesfirst",
             "ranksep={} nodesep={} ".format(*gaps) + "ordering=in" * (not self.open),
-            'node [shape=plain] edge [arrowsize=.6 tailport="o:s" headport="o:n"]',
+            'node [shape=plain] edge [arrowsize=.5 tailport="o:s" headport="o:n"]',
         ]
         for box in graph.boxes:
             self.add_box(box)
@@ -396,7 +396,7 @@ class _Painter:
         corners = np.array(re.findall(r"(-?[\d.]+),(-?[\d.]+)", found[2]), float)
         (x0, y0), (x1, y1) = low, high = corners.min(axis=0), corners.max(axis=0)
         if key is not None:
-            self.boxes[key] = tuple([*(low + self.origin).tolist(), *(high + self.origin).tolist()])
+            self.boxes[key] = tuple(np.ravel([low + self.origin, high + self.origin]).tolist())
         if side is None:  # the region of a group: upwards from its lower left corner
             turn, side, x, y = -90, 0, x0 + 8, y1 - 8
         else:
