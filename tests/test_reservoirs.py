@@ -196,7 +196,7 @@ def array(*shape):
         (lambda: continuous(density=0), "density: got 0"),
         (lambda: continuous(units=1, density=1e-9), "density: got 1e-09 for 1 units"),
         (lambda: replace(continuous(), kernel=tf.zeros((2, 9))), "kernel: got"),
-        (lambda: replace(continuous(), square=False), r"readout_kernel: got \(60, 2\)"),
+        (lambda: replace(continuous(), square=False), r"readout_kernel: got shape \(60, 2\)"),
         (lambda: fit(array(400, 30)), r"states: got shape \(400, 30\)"),
         (lambda: fit(array(2, 50, 29)), r"states: got shape \(2, 50, 29\)"),
         (lambda: fit(array(2, 0, 30)), r"states: got shape \(2, 0, 30\)"),

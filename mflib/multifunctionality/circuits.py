@@ -10,8 +10,8 @@ is shared (:func:`shared`, :func:`overlap`) and how much its level depends on th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,11 +20,10 @@ from scipy.spatial import cKDTree
 
 from mflib import checks
 from mflib.modelling.closed_loop import free_run, warm_up
-from mflib.multifunctionality.judge import judge as judge_all
-from mflib.multifunctionality.judge import strict
+from mflib.multifunctionality.judge import judge, strict
 from mflib.multifunctionality.tasks import ClosedCurve
 from mflib.networks.lstm import LSTM
-from mflib.networks.recurrent import Network, Recurrent
+from mflib.networks.recurrent import Network, Recurrent, Wrapper
 
 SHRINKAGE = 1e-6
 
@@ -110,13 +109,7 @@ def on_attractors(
 
 
 def task_reached(
-    network: Network,
-    states: npt.ArrayLike,
-    tasks: Sequence[ClosedCurve],
-    dt: float,
-    *,
-    periods: int = 40,
-    judge: Callable = strict,
+    network: Network, states: npt.ArrayLike, tasks: Sequence[ClosedCurve], dt: float
 ) -> np.ndarray:
     """Which task a network does when it is left alone in a state.
 
@@ -127,24 +120,17 @@ def task_reached(
     tasks : sequence
     dt : float
         Time between samples.
-    periods : int
-        Length of the run, in periods of the slowest task; the judge sees its end.
-    judge : callable
-        :func:`~mflib.multifunctionality.judge.strict`, or one for other tasks with the same
-        arguments.
 
     Returns
     -------
     numpy.ndarray of int, shape (batch,)
-        The position of the task in ``tasks``, or -1 if it does none of them.
+        The position of the task in ``tasks`` that :func:`~mflib.multifunctionality.judge.strict`
+        sees at the end of 40 periods of the slowest, or -1 if it is none of them.
     """
-    steps = round(periods * max(task.period for task in tasks) / dt)
-    outputs = free_run(network, states, steps).outputs.numpy()
-
-    def done(run):
-        return (k for k, task in enumerate(tasks) if judge(run, task, dt).passed)
-
-    return np.array([next(done(run), -1) for run in outputs])
+    steps = round(40 * max(task.period for task in tasks) / dt)
+    runs = free_run(network, states, steps).outputs.numpy()
+    done = ((k for k, task in enumerate(tasks) if strict(run, task, dt).passed) for run in runs)
+    return np.array([next(found, -1) for found in done])
 
 
 def signals(network: Recurrent, states: npt.ArrayLike) -> dict[str, np.ndarray]:
@@ -169,18 +155,11 @@ def signals(network: Recurrent, states: npt.ArrayLike) -> dict[str, np.ndarray]:
     """
     checks.reals("states", states, ("steps", network.state_dim))
     state = tf.cast(np.asarray(states), network.dtype)
-    units = network.units
-    found = {"h": state[:, :units]}
+    found = {"h": network.features(state)}
     if isinstance(network, LSTM):
-        h, c = found["h"], state[:, units : 2 * units]
+        h, c = found["h"], state[:, network.units : 2 * network.units]
         sums = network.readout(state) @ network.kernel + h @ network.recurrent_kernel
-        a_i, a_f, a_g, a_o = tf.split(sums + network.bias, 4, axis=1)
-        if network.peepholes is not None:
-            p_i, p_f, p_o = tf.unstack(network.peepholes)
-            a_i, a_f = a_i + p_i * c, a_f + p_f * c
-            a_o += p_o * network.closed_step(state)[:, units : 2 * units]
-        found |= {"c": c, "i": tf.sigmoid(a_i), "f": tf.sigmoid(a_f)}
-        found |= {"g": tf.tanh(a_g), "o": tf.sigmoid(a_o)}
+        found |= network.signals(sums + network.bias, c) | {"c": c}
     return {name: signal.numpy() for name, signal in found.items()}
 
 
@@ -284,7 +263,7 @@ def selectivity(*tasks: npt.ArrayLike) -> np.ndarray:
     return np.divide(between, total, where=total > 0, out=np.full(len(total), np.nan))
 
 
-class Lesioned(Network):
+class Lesioned(Wrapper):
     r"""A network some of whose units are muted, in part or wholly.
 
     Wherever ``h`` is read, by the recurrent weights and by the readout, it is replaced by
@@ -304,26 +283,15 @@ class Lesioned(Network):
         0, or for instance a unit's mean.
     """
 
-    network: Network
     keep: tf.Tensor
     level: tf.Tensor
 
-    inputs = property(lambda self: self.network.inputs)
-    outputs = property(lambda self: self.network.outputs)
-    units = property(lambda self: self.network.units)
-    state_dim = property(lambda self: self.network.state_dim)
-    dtype = property(lambda self: self.network.dtype)
-
-    def initial_state(self, batch: int) -> tf.Tensor:
-        """The network's own."""
-        return self.network.initial_state(batch)
-
     def muted(self, state: tf.Tensor) -> tf.Tensor:
         """The state with units muted."""
-        h, rest = tf.split(state, [self.units, self.state_dim - self.units], axis=1)
-        h = tf.reshape(h, (-1, *self.keep.shape))
-        h = tf.reshape(self.keep * h + (1 - self.keep) * self.level, (-1, self.units))
-        return tf.concat([h, rest], axis=1)
+        units = self.keep.shape[1]
+        h = tf.reshape(state[:, :units], (-1, *self.keep.shape))
+        h = tf.reshape(self.keep * h + (1 - self.keep) * self.level, (-1, units))
+        return tf.concat([h, state[:, units:]], axis=1)
 
     def step(self, state: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
         """The network's own, from the muted state."""
@@ -346,8 +314,6 @@ def lesions(
     level: npt.ArrayLike | None = None,
     *,
     cues_per_task: int = 8,
-    judge: Callable = judge_all,
-    **options: Any,
 ) -> np.ndarray:
     """Which tasks survive which lesions: each lesion before the judge, all in one run.
 
@@ -364,11 +330,6 @@ def lesions(
         What takes the place of the rest; 0 by default.
     cues_per_task : int
         For each lesion. All of them must succeed, and again after the kick.
-    judge : callable
-        :func:`~mflib.multifunctionality.judge.judge`, or one for other tasks with the same
-        arguments, whose result has the same ``strict`` and ``recovered``.
-    **options
-        Of the judge.
 
     Returns
     -------
@@ -382,19 +343,15 @@ def lesions(
     np.False_
     """
     keep = checks.reals("keep", keep, ("lesions", network.units))
-    level = np.zeros(network.units) if level is None else level
-    level = checks.reals("level", level, (network.units,))
+    level = checks.reals("level", 0 * keep[0] if level is None else level, keep[0].shape)
     # the judge's cues go round the orbit; they are dealt out to the lesions in turn
     rows = np.tile(keep, (len(tasks) * cues_per_task, 1))
     lesioned = Lesioned(network, tf.cast(rows, network.dtype), tf.cast(level, network.dtype))
     count = len(keep)
-    found = judge(lesioned, tasks, dt, cues_per_task=cues_per_task * count, **options)
-
-    def survives(lesion, name):
-        verdicts = found.strict[name][lesion::count] + found.recovered[name][lesion::count]
-        return all(verdict.passed for verdict in verdicts)
-
-    return np.array([[survives(k, task.name) for task in tasks] for k in range(count)])
+    found = judge(lesioned, tasks, dt, cues_per_task=cues_per_task * count)
+    verdicts = [zip(found.strict[t.name], found.recovered[t.name], strict=True) for t in tasks]
+    passed = [[before.passed and after.passed for before, after in pairs] for pairs in verdicts]
+    return np.reshape(passed, (len(tasks), -1, count)).all(axis=1).T
 
 
 def decoding(

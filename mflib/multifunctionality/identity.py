@@ -134,9 +134,7 @@ def ask_for_attractors(
     def ends(turns):
         cue = stretches[:, :, -turns * period :].reshape(len(tasks) * cues, turns * period, -1)
         found = np.reshape(final_attractors(network, cue, tasks, period=period), (-1, cues))
-        return {
-            task.name: dict(Counter(names.tolist()))
-            for task, names in zip(tasks, found, strict=True)
-        }
+        pairs = zip(tasks, found.tolist(), strict=True)
+        return {task.name: dict(Counter(names)) for task, names in pairs}
 
     return {"stored": ends(LONG_CUE), "selected": ends(1)}

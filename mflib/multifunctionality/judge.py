@@ -97,41 +97,42 @@ def strict(outputs: npt.ArrayLike, task: ClosedCurve, dt: float) -> Verdict:
     if not np.all(np.isfinite(outputs)):
         return Verdict(False, "diverged", {})
     window = outputs[-round(WINDOW * task.period / dt) :]
+    moved = np.max(np.ptp(window, axis=0))
     if isinstance(task, Circle):
-        shape, measures, size = _about_the_centre(window, task, dt)
+        size, ahead = task.radius, 1
+        distance, phase = _polar(window, task)
+        revolutions = np.array_split(distance, WINDOW)
+        measures = {
+            "roundness": max(float(np.ptp(r)) for r in revolutions) / size,
+            "amplitude": float(np.mean(distance)) / size,
+        }
     else:
-        shape, measures, size = _along_the_curve(window, task, dt)
+        size, distance, phase = _along_the_curve(window, task, dt)
+        window, ahead = window[1:-1], max(1, round(task.period / dt / 8))  # past the phases' grid
+        measures = {"distance": float(np.max(distance)) / size}
+    steps = phase[ahead:] - phase[:-ahead]
+    measures |= {
+        "forward": float(np.mean(steps * np.sign(task.omega) > 0)),
+        "frequency": float(np.mean(np.diff(phase)) / dt / task.omega),
+        "drift": _drift(window, distance, phase) / size,
+    }
     criteria = {
-        "fixed point": np.max(np.ptp(window, axis=0)) > 1e-3 * size,
+        "fixed point": moved > 1e-3 * size,
         "wrong direction": measures["forward"] > 0.5,
         "reverses": measures["forward"] == 1,
-        **shape,
+        "not round": measures.get("roundness", 0) <= TOLERANCE,
+        "wrong size": abs(measures.get("amplitude", 1) - 1) <= TOLERANCE,
+        "off the curve": measures.get("distance", 0) <= TOLERANCE,
         "wrong frequency": abs(measures["frequency"] - 1) <= FREQUENCY_TOLERANCE,
         "drifts": measures["drift"] <= DRIFT_TOLERANCE,
     }
     return _verdict(criteria, measures)
 
 
-def _about_the_centre(window: np.ndarray, task: Circle, dt: float) -> tuple[dict, dict, float]:
-    """Checks of shape, measures and size of an orbit that should be a circle."""
-    radius, angle = _polar(window, task)
-    revolutions = np.array_split(radius, WINDOW)
-    measures = {
-        "forward": float(np.mean(np.diff(angle) * np.sign(task.omega) > 0)),
-        "roundness": max(float(np.ptp(r)) for r in revolutions) / task.radius,
-        "amplitude": float(np.mean(radius)) / task.radius,
-        "frequency": float(np.mean(np.diff(angle)) / dt / task.omega),
-        "drift": _drift(window, radius, angle) / task.radius,
-    }
-    shape = {
-        "not round": measures["roundness"] <= TOLERANCE,
-        "wrong size": abs(measures["amplitude"] - 1) <= TOLERANCE,
-    }
-    return shape, measures, task.radius
-
-
-def _along_the_curve(window: np.ndarray, task: ClosedCurve, dt: float) -> tuple[dict, dict, float]:
-    """Checks of shape, measures and size of an orbit that should be any other closed curve."""
+def _along_the_curve(
+    window: np.ndarray, task: ClosedCurve, dt: float
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """Size of a curve; distances from it, and phases on it, of all points but those at the ends."""
     phases = 2 * np.pi * np.arange(POINTS) / POINTS
     curve = task.at(phases)
     size = float(np.sqrt(np.sum(np.var(curve, axis=0))))
@@ -140,16 +141,8 @@ def _along_the_curve(window: np.ndarray, task: ClosedCurve, dt: float) -> tuple[
     weight = 0.3 * size / np.sqrt(np.mean(np.sum(velocity**2, axis=1)))
     window, moved = window[1:-1], (window[2:] - window[:-2]) / 2
     nearest = cKDTree(np.hstack([curve, weight * velocity]))
-    phase = np.unwrap(phases[nearest.query(np.hstack([window, weight * moved]))[1]])
-    distance = cKDTree(curve).query(window)[0]
-    ahead = max(1, round(task.period / dt / 8))  # steps in which phases move past their grid
-    measures = {
-        "forward": float(np.mean((phase[ahead:] - phase[:-ahead]) * np.sign(task.omega) > 0)),
-        "distance": float(np.max(distance)) / size,
-        "frequency": float((phase[-1] - phase[0]) / (dt * (len(phase) - 1)) / task.omega),
-        "drift": _drift(window, distance, phase) / size,
-    }
-    return {"off the curve": measures["distance"] <= TOLERANCE}, measures, size
+    phase = phases[nearest.query(np.hstack([window, weight * moved]))[1]]
+    return size, cKDTree(curve).query(window)[0], np.unwrap(phase)
 
 
 def historical(outputs: npt.ArrayLike, task: Circle, dt: float) -> Verdict:
@@ -186,15 +179,13 @@ def historical(outputs: npt.ArrayLike, task: Circle, dt: float) -> Verdict:
         return Verdict(False, "diverged", {})
     window = outputs[-round(50 / dt) : -round(10 / dt)]
     radius, angle = _polar(window, task)
-    turned = np.diff(angle) * np.sign(task.omega)
     revolutions = np.split(radius, _revolution_ends(angle))[1:-1]
+    roundness = np.mean([np.ptp(r) for r in revolutions]) if revolutions else np.inf
     heights = window[argrelmax(window[:, 1])[0], 1]
-    top = np.flatnonzero(heights > heights.max() * 0.99) if len(heights) else np.array([])
+    top = np.flatnonzero(heights > 0.99 * max(heights, default=0))
     measures = {
-        "forward": float(np.mean(turned > 0)),
-        "roundness": float(np.mean([np.ptp(r) for r in revolutions])) / task.radius
-        if revolutions
-        else np.inf,
+        "forward": float(np.mean(np.diff(angle) * np.sign(task.omega) > 0)),
+        "roundness": float(roundness) / task.radius,
     }
     criteria = {
         "fixed point": np.max(np.ptp(window, axis=0)) > 1e-3 * task.radius,
@@ -228,12 +219,13 @@ class Judgement:
     @property
     def multifunctional(self) -> bool:
         """Whether every cue of every task passes the strict judge, before and after the kick."""
-        return _all_passed(self.strict) and _all_passed(self.recovered)
+        return all(self.passed(task) for task in self.strict)
 
     @property
     def historically_multifunctional(self) -> bool:
         """Whether every cue of every task passes the historical judge, which knows circles only."""
-        return self.historical.keys() == self.strict.keys() and _all_passed(self.historical)
+        verdicts = [v for of_task in self.historical.values() for v in of_task]
+        return self.historical.keys() == self.strict.keys() and all(v.passed for v in verdicts)
 
     def passed(self, task: str) -> bool:
         """Whether every cue of one task passes the strict judge, before and after the kick."""
@@ -286,12 +278,7 @@ def judge(
 
 
 def judge_states(
-    network: Network,
-    states: npt.ArrayLike,
-    tasks: Sequence[ClosedCurve],
-    dt: float,
-    *,
-    seed: int = 0,
+    network: Network, states: npt.ArrayLike, tasks: Sequence[ClosedCurve], dt: float, seed: int = 0
 ) -> Judgement:
     """Judge what the closed loop does from states in which cues have left the network.
 
@@ -314,7 +301,6 @@ def judge_states(
     states = np.asarray(states)
     if len(states) % len(tasks) or not len(states):
         raise ValueError(f"states: got {len(states)}, expected as many for each of the tasks")
-    cues_per_task = len(states) // len(tasks)
     steps = round(PERIODS * max(task.period for task in tasks) / dt)
     first = free_run(network, states, steps)
     outputs, settled = first.outputs.numpy(), first.state.numpy()
@@ -324,24 +310,21 @@ def judge_states(
     second[~alive] = np.nan
 
     def verdicts(judge_orbit, outputs):
-        runs = outputs.reshape(len(tasks), cues_per_task, steps, -1)
+        runs = outputs.reshape(len(tasks), -1, *outputs.shape[1:])
         return {
             task.name: [judge_orbit(run, task, dt) for run in of_task]
             for task, of_task in zip(tasks, runs, strict=True)
             if isinstance(task, Circle) or judge_orbit is strict
         }
 
-    return Judgement(
-        strict=verdicts(strict, outputs),
-        recovered=verdicts(strict, second),
-        historical=verdicts(historical, outputs),
-    )
+    before, after = verdicts(strict, outputs), verdicts(strict, second)
+    return Judgement(before, after, verdicts(historical, outputs))
 
 
-def kicked_states(states: np.ndarray, seed: int = 0, kick: float = KICK) -> np.ndarray:
-    """States with Gaussian noise of ``kick`` of each state's own root mean square added."""
+def kicked_states(states: np.ndarray, seed: int = 0) -> np.ndarray:
+    """States with Gaussian noise added, of a tenth of each state's own root mean square."""
     rms = np.sqrt(np.mean(states**2, axis=1, keepdims=True))
-    return states + kick * rms * np.random.default_rng(seed).normal(size=states.shape)
+    return states + KICK * rms * np.random.default_rng(seed).normal(size=states.shape)
 
 
 def _named(tasks: Sequence[ClosedCurve]) -> None:
@@ -358,14 +341,8 @@ def _verdict(criteria: Mapping[str, bool], measures: Mapping[str, float]) -> Ver
 def _orbit(outputs: npt.ArrayLike, task: ClosedCurve, dt: float, periods: int) -> np.ndarray:
     if not isinstance(task, ClosedCurve):
         raise ValueError(f"task: got {task!r}, expected a closed curve")
-    outputs, dt = np.asarray(outputs, dtype=float), checks.real("dt", dt, above=0)
-    needed = round(periods * task.period / dt)
-    if outputs.ndim != 2 or outputs.shape[1] != 2 or len(outputs) < needed:
-        raise ValueError(
-            f"outputs: got shape {outputs.shape}, expected (steps, 2) with at least {needed} "
-            f"steps, {periods} periods"
-        )
-    return outputs
+    needed = round(periods * task.period / checks.real("dt", dt, above=0))
+    return checks.reals("outputs", outputs, ("steps", 2), finite=False, least=needed)
 
 
 def _polar(window: np.ndarray, task: Circle) -> tuple[np.ndarray, np.ndarray]:
@@ -386,23 +363,15 @@ def _drift(window: np.ndarray, radius: np.ndarray, angle: np.ndarray) -> float:
     ends = _revolution_ends(angle)
     if len(ends) < 3:
         return np.inf
-    first, second = np.split(np.column_stack([window, radius]), [ends[len(ends) // 2], ends[-1]])[
-        :2
-    ]
-    change = second.mean(axis=0) - first.mean(axis=0)
+    halves = np.split(np.column_stack([window, radius]), [ends[len(ends) // 2], ends[-1]])
+    change = halves[1].mean(axis=0) - halves[0].mean(axis=0)
     return max(float(np.linalg.norm(change[:2])), float(abs(change[2])))
 
 
 def _amplitudes_fit(x: np.ndarray) -> bool:
     """The published rule on the local extremes of one coordinate, in radii about the centre."""
-    maxima, minima = x[argrelmax(x)[0]], x[argrelmax(-x)[0]]
-    if len(maxima) == 0 or len(minima) == 0:
+    top, bottom = x[argrelmax(x)[0]], x[argrelmax(-x)[0]]
+    if not len(top) or not len(bottom):
         return False
     low, high = 1 - TOLERANCE, 1 + TOLERANCE
-    return (
-        maxima.max() > low and maxima.min() < high and minima.max() < -low and minima.min() > -high
-    )
-
-
-def _all_passed(verdicts: Mapping[str, Sequence[Verdict]]) -> bool:
-    return all(verdict.passed for of_task in verdicts.values() for verdict in of_task)
+    return top.max() > low and top.min() < high and bottom.max() < -low and bottom.min() > -high

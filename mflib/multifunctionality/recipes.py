@@ -11,12 +11,7 @@ from mflib.networks.lstm import LSTM
 
 
 def chaos_training(
-    units: int,
-    steps: int = 6000,
-    *,
-    last_noise: float = 1e-3,
-    window: int = 200,
-    batch: int = 16,
+    units: int, steps: int = 6000, *, last_noise: float = 1e-3, window: int = 200, batch: int = 16
 ) -> TrainingConfig:
     """How chaotic attractors of unit size are trained, sampled about forty times a turn.
 
@@ -34,14 +29,8 @@ def chaos_training(
     window, batch : int
         Samples in a window, and windows in a step.
     """
-    return TrainingConfig(
-        steps,
-        batch,
-        window,
-        burn_in=10,
-        learning_rate=1e-2 * min(1, (64 / units) ** 0.5),
-        noise=(0.1, last_noise),
-    )
+    rate, noise = 1e-2 * min(1, (64 / units) ** 0.5), (0.1, last_noise)
+    return TrainingConfig(steps, batch, window, burn_in=10, learning_rate=rate, noise=noise)
 
 
 def train_tasks(

@@ -46,11 +46,9 @@ class Task(Protocol):
 
     def data(self) -> np.ndarray:
         """What there is to learn from: independent orbits, shape ``(orbits, steps, dim)``."""
-        ...
 
     def orbits(self, count: int, steps: int, seed: int = 0) -> np.ndarray:
         """More independent orbits on the attractor, shape ``(count, steps, dim)``."""
-        ...
 
 
 class ClosedCurve:
@@ -225,33 +223,32 @@ class Attractor:
 
     def data(self) -> np.ndarray:
         """What there is to learn from: independent orbits, shape ``(20, 1000, dim)``."""
-        return self._placed(_orbits(self.system, self.dt, self.parameters))
+        return self._placed(_orbits(self.flow, self.dt))
 
     def orbits(self, count: int, steps: int, seed: int = 0) -> np.ndarray:
         """More independent orbits on the attractor, shape ``(count, steps, dim)``."""
-        points = np.concatenate(_orbits(self.system, self.dt, self.parameters))
+        points = np.concatenate(_orbits(self.flow, self.dt))
         rng = np.random.default_rng(seed)
         start = points[rng.integers(len(points), size=checks.count("count", count))]
         start = start + 1e-2 * points.std(axis=0) * rng.normal(size=start.shape)
         return self._placed(_sampled(self.flow, start, self.dt, checks.count("steps", steps)))
 
     def _placed(self, points: np.ndarray) -> np.ndarray:
-        known = _orbits(self.system, self.dt, self.parameters)
+        known = _orbits(self.flow, self.dt)
         unit = (points - known.mean(axis=(0, 1))) / known.std(axis=(0, 1))
         if self.mirrored:
-            unit = unit * np.where(np.arange(unit.shape[-1]) == 0, -1, 1)
+            unit[..., 0] *= -1
         return np.asarray(self.centre) + unit
 
 
+@functools.cache
 def _flow(system: str | System, parameters: tuple) -> System:
-    if isinstance(system, str):
-        return systems.system(system, **dict(parameters))
-    return system.with_parameters(**dict(parameters)) if parameters else system
+    flow = systems.system(system) if isinstance(system, str) else system
+    return flow.with_parameters(**dict(parameters)) if parameters else flow
 
 
 @functools.cache
-def _orbits(system: str | System, dt: float, parameters: tuple) -> np.ndarray:
-    flow = _flow(system, parameters)
+def _orbits(flow: System, dt: float) -> np.ndarray:
     start = flow.initial + 1e-3 * np.random.default_rng(0).normal(size=(SEGMENTS, flow.dim))
     settled = ensemble(flow, start, round(flow.transient / flow.dt)).points[:, -1]
     return _sampled(flow, settled, dt, SEGMENT)
@@ -294,12 +291,7 @@ def seeing_double(x_cen: float = 0.0, radius: float = 5.0) -> tuple[Circle, Circ
 
 
 def cues(
-    task: ClosedCurve,
-    length: int,
-    dt: float,
-    count: int = 8,
-    noise: float = 0.0,
-    seed: int = 0,
+    task: ClosedCurve, length: int, dt: float, count: int = 8, noise: float = 0.0, seed: int = 0
 ) -> np.ndarray:
     """Stretches of a closed curve's data, to drive a network with before the loop is closed.
 

@@ -31,11 +31,6 @@ class Elman(Recurrent):
     TensorShape([3, 8])
     """
 
-    @staticmethod
-    def gates() -> int:
-        """One weighted sum for a unit."""
-        return 1
-
     def cell(self, a: tf.Tensor, c: tf.Tensor) -> tf.Tensor:
         """``tanh`` of the weighted sum ``a``; the state holds nothing besides ``h``."""
         return tf.tanh(a)

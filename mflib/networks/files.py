@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from mflib import checks
 from mflib.networks.elman import Elman
 from mflib.networks.gru import GRU
 from mflib.networks.lstm import LSTM, IncrementLSTM
@@ -38,19 +39,12 @@ def save(path: str | os.PathLike, network: Recurrent, **about: Any) -> None:
         If the network is of another kind, or has weights that are not finite.
     """
     if type(network) not in KINDS.values():
-        raise ValueError(
-            f"network: got {type(network).__name__}, expected Elman, GRU, LSTM or IncrementLSTM"
-        )
+        raise ValueError(f"network: got {network}, expected Elman, GRU, LSTM or IncrementLSTM")
     arrays = {name: weight.numpy() for name, weight in network.weights().items()}
     for name, array in arrays.items():
-        if not np.all(np.isfinite(array)):
-            raise ValueError(f"{name}: got values that are not finite, expected finite weights")
-    header = {
-        "format": FORMAT,
-        "kind": type(network).__name__,
-        "standardised": network.standardised,
-        "about": about,
-    }
+        checks.reals(name, array, array.shape)
+    kind, standardised = type(network).__name__, network.standardised
+    header = {"format": FORMAT, "kind": kind, "standardised": standardised, "about": about}
     arrays["header"] = np.array(json.dumps(header, default=lambda x: np.asarray(x).tolist()))
     path = Path(path)
     partial = path.with_name(path.name + ".partial")
@@ -84,7 +78,7 @@ def load(path: str | os.PathLike) -> tuple[Recurrent, dict]:
         if header["format"] != FORMAT:
             raise ValueError(f"format: got {header['format']}, expected {FORMAT}")
         weights = {name: tf.constant(array) for name, array in arrays.items()}
-        units = {"standardised": header.get("standardised", False)}
-        return KINDS[header["kind"]](**weights, **units), header["about"]
+        standardised = header.get("standardised", False)
+        return KINDS[header["kind"]](**weights, standardised=standardised), header["about"]
     except Exception as error:  # a damaged archive fails in a dozen ways, one for each layer
         raise ValueError(f"path: {path} is not a network file of mflib, or damaged") from error

@@ -51,9 +51,9 @@ class GRU(Recurrent):
         return 3
 
     @classmethod
-    def bias_shape(cls, units: int) -> tuple[int, ...]:
-        """One row for the input and one for the recurrent sum."""
-        return (2, cls.gates() * units)
+    def layout(cls, inputs: int, units: int, outputs: int) -> dict[str, tuple[int, ...]]:
+        """As :meth:`Recurrent.layout`; the bias has a row for either sum, input and recurrent."""
+        return super().layout(inputs, units, outputs) | {"bias": (2, 3 * units)}
 
     def cell(self, a: tf.Tensor, c: tf.Tensor) -> tf.Tensor:
         """The new ``h`` from four weighted sums, the candidate's in two parts, and the old."""

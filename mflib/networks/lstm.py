@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Optional, Self
+from typing import Any, Optional, Self
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from mflib.networks.recurrent import Recurrent, replace
+from mflib.networks.recurrent import Network, Recurrent, replace
 
 
 class LSTM(Recurrent):
@@ -64,58 +64,45 @@ class LSTM(Recurrent):
         """Four weighted sums for a unit: input gate, forget gate, candidate, output gate."""
         return 4
 
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """The shape that each weight must have, by name, in a fixed order."""
-        return super().shapes() | {"peepholes": (3, self.units)}
+    state_dim = property(lambda self: 2 * self.units, doc="Size of the state ``(h, c)``.")
 
     @classmethod
-    def create(
-        cls,
-        inputs: int,
-        units: int,
-        outputs: int | None = None,
-        *,
-        peepholes: bool = False,
-        seed: int = 0,
-        dtype: str = "float32",
-    ) -> Self:
+    def layout(cls, inputs: int, units: int, outputs: int) -> dict[str, tuple[int, ...]]:
+        """As :meth:`Recurrent.layout`, and the peepholes."""
+        return super().layout(inputs, units, outputs) | {"peepholes": (3, units)}
+
+    @classmethod
+    def create(cls, *sizes: int, peepholes: bool = False, **options: Any) -> Self:
         """A freshly initialised network, the way Keras does it.
 
         As :meth:`Recurrent.create`, but the forget gate's bias is one. Peepholes start at zero.
 
         Parameters
         ----------
-        inputs, units, outputs : int
-            Sizes; ``outputs`` defaults to ``inputs``, as a closed loop needs.
+        *sizes, **options
+            ``inputs, units, outputs=None, seed=0, dtype="float32"`` of :meth:`Recurrent.create`.
         peepholes : bool
-        seed : int
-        dtype : {"float32", "float64"}
         """
-        weights = super().create(inputs, units, outputs, seed=seed, dtype=dtype).weights()
-        weights["bias"] = tf.constant(np.repeat([0, 1, 0, 0], units), dtype)
-        if peepholes:
-            weights["peepholes"] = tf.zeros((3, units), dtype)
-        return cls(**weights, standardised=True)
+        network = super().create(*sizes, **options)
+        bias = tf.constant(np.repeat([0, 1, 0, 0], network.units), network.dtype)
+        return replace(network, bias=bias, peepholes=network.peepholes if peepholes else None)
 
-    @property
-    def state_dim(self) -> int:
-        """Size of the state ``(h, c)``, twice the number of units."""
-        return 2 * self.units
-
-    def __repr__(self) -> str:
-        peepholes = "" if self.peepholes is None else ", peepholes"
-        return super().__repr__().replace(" units", f" units{peepholes}")
-
-    def cell(self, a: tf.Tensor, c: tf.Tensor) -> tf.Tensor:
-        """The new state from the four weighted sums ``a = u W + h U + b`` and the old ``c``."""
+    def signals(self, a: tf.Tensor, c: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The gates ``i, f, o``, the candidate ``g`` and the new ``c`` of :meth:`cell`."""
         a_i, a_f, a_g, a_o = tf.split(a, 4, axis=1)
         if self.peepholes is not None:
             p_i, p_f, p_o = tf.unstack(self.peepholes)
             a_i, a_f = a_i + p_i * c, a_f + p_f * c
-        c = tf.sigmoid(a_f) * c + tf.sigmoid(a_i) * tf.tanh(a_g)
+        f, i, g = tf.sigmoid(a_f), tf.sigmoid(a_i), tf.tanh(a_g)
+        c = f * c + i * g
         if self.peepholes is not None:
             a_o += p_o * c
-        return tf.concat([tf.sigmoid(a_o) * tf.tanh(c), c], axis=1)
+        return {"i": i, "f": f, "g": g, "o": tf.sigmoid(a_o), "c": c}
+
+    def cell(self, a: tf.Tensor, c: tf.Tensor) -> tf.Tensor:
+        """The new state from the four weighted sums ``a = u W + h U + b`` and the old ``c``."""
+        new = self.signals(a, c)
+        return tf.concat([new["o"] * tf.tanh(new["c"]), new["c"]], axis=1)
 
 
 class IncrementLSTM(LSTM):
@@ -135,10 +122,7 @@ class IncrementLSTM(LSTM):
     TensorShape([3, 18])
     """
 
-    @property
-    def state_dim(self) -> int:
-        """Size of the state ``(h, c, u)``."""
-        return super().state_dim + self.inputs
+    state_dim = property(lambda self: 2 * self.units + self.inputs, doc="Of ``(h, c, u)``.")
 
     @staticmethod
     def target(inputs: tf.Tensor, following: tf.Tensor) -> tf.Tensor:
@@ -161,9 +145,7 @@ class IncrementLSTM(LSTM):
         """``y = u + h V + d``."""
         return state[:, -self.inputs :] + super().readout(state)
 
-    def closed_step(self, state: tf.Tensor) -> tf.Tensor:
-        """``step(state, readout(state))``."""
-        return self.step(state, self.readout(state))
+    closed_step = Network.closed_step  # in two products
 
     def in_units(self, location: npt.ArrayLike, scale: npt.ArrayLike) -> Self:
         """As :meth:`Recurrent.in_units`; an increment has no location."""

@@ -44,7 +44,87 @@ class Network(tf.experimental.ExtensionType):
         return self.step(state, self.readout(state))
 
 
-class Recurrent(Network):
+class Layer(Network):
+    """Units with a linear readout: what recurrent networks and reservoirs share.
+
+    Attributes
+    ----------
+    kernel : tf.Tensor, shape (inputs, gates * units)
+        Input weights; a reservoir has no gates, which counts as one.
+    recurrent_kernel : tf.Tensor, shape (units, gates * units)
+    readout_kernel : tf.Tensor, shape (features, outputs)
+    readout_bias : tf.Tensor, shape (outputs,)
+
+    Raises
+    ------
+    ValueError
+        If a weight's shape or type does not fit the others.
+    """
+
+    kernel: tf.Tensor
+    recurrent_kernel: tf.Tensor
+    readout_kernel: tf.Tensor
+    readout_bias: tf.Tensor
+
+    units = property(lambda self: self.recurrent_kernel.shape[0], doc="Their number.")
+    inputs = property(lambda self: self.kernel.shape[0], doc="Size of the input.")
+    outputs = property(lambda self: self.readout_bias.shape[0], doc="Size of the output.")
+    state_dim = property(lambda self: self.units, doc="Size of the state.")
+    dtype = property(lambda self: self.kernel.dtype, doc="Of weights, states and outputs.")
+
+    @staticmethod
+    def gates() -> int:
+        """How many weighted sums a unit has."""
+        return 1
+
+    @classmethod
+    def layout(cls, inputs: int, units: int, outputs: int) -> dict[str, tuple[int, ...]]:
+        """The shape of each weight, by name, in Keras' order."""
+        columns = cls.gates() * units
+        return {
+            "kernel": (inputs, columns),
+            "recurrent_kernel": (units, columns),
+            "bias": (columns,),
+            "readout_kernel": (units, outputs),
+            "readout_bias": (outputs,),
+        }
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape that each weight must have, by name, in a fixed order."""
+        return self.layout(self.inputs, self.units, self.outputs)
+
+    def weights(self) -> dict[str, tf.Tensor]:
+        """The weights by name, in a fixed order."""
+        weights = {name: getattr(self, name, None) for name in self.shapes()}
+        return {name: weight for name, weight in weights.items() if weight is not None}
+
+    def __validate__(self):
+        expected = self.shapes()
+        for name, weight in self.weights().items():
+            got = tuple(weight.shape)
+            if got != expected[name]:
+                raise ValueError(f"{name}: got shape {got}, expected {expected[name]}")
+            if weight.dtype != self.dtype or not weight.dtype.is_floating:
+                raise ValueError(f"{name}: got {weight.dtype.name}, expected one floating type")
+
+    def __repr__(self) -> str:
+        sizes = f"{self.inputs} inputs, {self.units} units, {self.outputs} outputs"
+        return f"{type(self).__name__}({sizes}, {self.dtype.name})"
+
+    def initial_state(self, batch: int) -> tf.Tensor:
+        """All zeros, as the thesis begins."""
+        return tf.zeros((batch, self.state_dim), self.dtype)
+
+    def features(self, state: tf.Tensor) -> tf.Tensor:
+        """What the readout sees: ``h``, shape ``(batch, units)``."""
+        return state[..., : self.units]
+
+    def readout(self, state: tf.Tensor) -> tf.Tensor:
+        """``y = q V + d`` of the features ``q``."""
+        return self.features(state) @ self.readout_kernel + self.readout_bias
+
+
+class Recurrent(Layer):
     """One layer of units with a linear readout: what Elman's network, GRU and LSTM share.
 
     Each unit has one or more weighted sums of the input and of all units' last outputs,
@@ -71,17 +151,8 @@ class Recurrent(Network):
         If a weight's shape or type does not fit the others.
     """
 
-    kernel: tf.Tensor
-    recurrent_kernel: tf.Tensor
     bias: tf.Tensor
-    readout_kernel: tf.Tensor
-    readout_bias: tf.Tensor
     standardised: bool = False
-
-    @staticmethod
-    def gates() -> int:
-        """How many weighted sums a unit has."""
-        raise NotImplementedError
 
     def cell(self, a: tf.Tensor, c: tf.Tensor) -> tf.Tensor:
         """The new state from the weighted sums ``a`` and what of the old one it needs besides."""
@@ -96,36 +167,6 @@ class Recurrent(Network):
     def target_scale(data: tf.Tensor) -> tf.Tensor:
         """What targets are divided by in training, from ``data`` of shape (tasks, samples, dim)."""
         return tf.ones((), data.dtype)
-
-    @classmethod
-    def bias_shape(cls, units: int) -> tuple[int, ...]:
-        """The shape of ``bias``."""
-        return (cls.gates() * units,)
-
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """The shape that each weight must have, by name, in a fixed order."""
-        columns = self.gates() * self.units
-        return {
-            "kernel": (self.inputs, columns),
-            "recurrent_kernel": (self.units, columns),
-            "bias": self.bias_shape(self.units),
-            "readout_kernel": (self.units, self.outputs),
-            "readout_bias": (self.outputs,),
-        }
-
-    def __validate__(self):
-        expected = self.shapes()
-        for name, weight in self.weights().items():
-            if tuple(weight.shape) != expected[name]:
-                raise ValueError(
-                    f"{name}: got shape {tuple(weight.shape)}, expected {expected[name]} "
-                    f"for {self.units} units"
-                )
-            if weight.dtype != self.kernel.dtype or not weight.dtype.is_floating:
-                raise ValueError(
-                    f"{name}: got {weight.dtype.name}, expected one floating type for all "
-                    f"weights (kernel is {self.kernel.dtype.name})"
-                )
 
     @classmethod
     def create(
@@ -151,77 +192,21 @@ class Recurrent(Network):
         """
         inputs, units = checks.count("inputs", inputs), checks.count("units", units)
         outputs = inputs if outputs is None else checks.count("outputs", outputs)
-        columns = cls.gates() * units
-        rng = np.random.default_rng(seed)
-
-        def glorot(rows, columns):
-            limit = np.sqrt(6 / (rows + columns))
-            return rng.uniform(-limit, limit, (rows, columns))
-
-        q, r = np.linalg.qr(rng.normal(size=(columns, units)))
-        weights = {
-            "kernel": glorot(inputs, columns),
-            "recurrent_kernel": (q * np.sign(np.diag(r))).T,
-            "bias": np.zeros(cls.bias_shape(units)),
-            "readout_kernel": glorot(units, outputs),
-            "readout_bias": np.zeros(outputs),
-        }
+        shapes, rng = cls.layout(inputs, units, outputs), np.random.default_rng(seed)
+        weights = {name: np.zeros(shape) for name, shape in shapes.items()}
+        q, r = np.linalg.qr(rng.normal(size=shapes["recurrent_kernel"][::-1]))
+        weights["recurrent_kernel"] = (q * np.sign(np.diag(r))).T
+        for name in ("kernel", "readout_kernel"):
+            limit = np.sqrt(6 / sum(shapes[name]))
+            weights[name] = rng.uniform(-limit, limit, shapes[name])
         tensors = {name: tf.constant(weight, dtype) for name, weight in weights.items()}
         return cls(**tensors, standardised=True)
-
-    @property
-    def units(self) -> int:
-        """H, the dimension of ``h``."""
-        return self.recurrent_kernel.shape[0]
-
-    @property
-    def inputs(self) -> int:
-        """Size of the input."""
-        return self.kernel.shape[0]
-
-    @property
-    def outputs(self) -> int:
-        """Size of the output."""
-        return self.readout_bias.shape[0]
-
-    @property
-    def state_dim(self) -> int:
-        """Size of the state, here of ``h`` alone."""
-        return self.units
-
-    @property
-    def dtype(self) -> tf.DType:
-        """The type of weights, states and outputs."""
-        return self.kernel.dtype
-
-    def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}({self.inputs} inputs, {self.units} units, "
-            f"{self.outputs} outputs, {self.dtype.name})"
-        )
-
-    def weights(self) -> dict[str, tf.Tensor]:
-        """The weights by name, in a fixed order."""
-        weights = {name: getattr(self, name) for name in self.shapes()}
-        return {name: weight for name, weight in weights.items() if weight is not None}
-
-    def initial_state(self, batch: int) -> tf.Tensor:
-        """All zeros, as the thesis begins."""
-        return tf.zeros((batch, self.state_dim), self.dtype)
 
     def step(self, state: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
         """The weighted sums, then the cell."""
         h, c = self._parts(state)
         kernel, recurrent_kernel, bias = self._sums()
         return self.cell(u @ kernel + h @ recurrent_kernel + bias, c)
-
-    def features(self, state: tf.Tensor) -> tf.Tensor:
-        """What the readout sees: ``h``, shape ``(batch, units)``."""
-        return state[..., : self.units]
-
-    def readout(self, state: tf.Tensor) -> tf.Tensor:
-        """``y = h V + d``."""
-        return self.features(state) @ self.readout_kernel + self.readout_bias
 
     def closed_step(self, state: tf.Tensor) -> tf.Tensor:
         """``step(state, readout(state))`` in one product."""
@@ -252,35 +237,28 @@ class Recurrent(Network):
         location, scale : float or array_like, shape (inputs,)
             Of the data; ``scale`` must be positive.
         """
+        shape = (self.outputs,)
         if self.inputs != self.outputs:
-            raise ValueError(
-                f"in_units: got {self.inputs} inputs and {self.outputs} outputs, expected as many"
-            )
+            raise ValueError(f"in_units: got {self}, expected as many inputs as outputs")
         origin, unit = (
-            checks.reals(name, value, (self.inputs,) if np.ndim(value) else ())
+            tf.constant(checks.reals(name, value, shape[: np.ndim(value)]), self.dtype, shape)
             for name, value in (("location", location), ("scale", scale))
         )
         if not np.all(unit > 0):
-            raise ValueError(f"scale: got {unit}, expected positive numbers")
-        origin, unit = (
-            tf.constant(np.broadcast_to(numbers, self.inputs), self.dtype)
-            for numbers in (origin, unit)
-        )
+            raise ValueError(f"scale: got {scale}, expected positive numbers")
         kernel = self.kernel / unit[:, None]
-        changed = {
-            "kernel": kernel,
-            "bias": self.bias - tf.linalg.matvec(kernel, origin, transpose_a=True),
-            "readout_kernel": self.readout_kernel * unit,
-            "readout_bias": self.readout_bias * unit + origin,
-        }
-        return replace(self, **changed, standardised=False)
+        return replace(
+            self,
+            kernel=kernel,
+            bias=self.bias - tf.linalg.matvec(kernel, origin, transpose_a=True),
+            readout_kernel=self.readout_kernel * unit,
+            readout_bias=self.readout_bias * unit + origin,
+            standardised=False,
+        )
 
 
-class Memoryless(Network):
-    """A network whose state is reset before every step: the control that must fail.
-
-    What is left is a function of the last input alone, ``y = G(F(s_0, u))``.
-    """
+class Wrapper(Network):
+    """A network that does what another does, but for what its kind changes."""
 
     network: Network
 
@@ -293,13 +271,20 @@ class Memoryless(Network):
         """The network's own."""
         return self.network.initial_state(batch)
 
-    def step(self, state: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
-        """``F(s_0, u)``, whatever the state was."""
-        return self.network.step(self.network.initial_state(state.shape[0]), u)
-
     def readout(self, state: tf.Tensor) -> tf.Tensor:
         """The network's own."""
         return self.network.readout(state)
+
+
+class Memoryless(Wrapper):
+    """A network whose state is reset before every step: the control that must fail.
+
+    What is left is a function of the last input alone, ``y = G(F(s_0, u))``.
+    """
+
+    def step(self, state: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
+        """``F(s_0, u)``, whatever the state was."""
+        return self.network.step(self.network.initial_state(state.shape[0]), u)
 
 
 def replace(network: Network, /, **changes: Any) -> Any:
@@ -308,7 +293,8 @@ def replace(network: Network, /, **changes: Any) -> Any:
     A continuous reservoir's closed loop, for instance, may be run with another step than the
     one it was driven with: ``replace(reservoir, dt=0.05)``.
     """
-    return type(network)(**_fields(network) | changes)
+    fields = {name: getattr(network, name) for name in get_type_hints(type(network))}
+    return type(network)(**fields | changes)
 
 
 def cast(network: Network, dtype: str) -> Any:
@@ -330,15 +316,6 @@ def cast(network: Network, dtype: str) -> Any:
     >>> cast(Elman.create(inputs=2, units=8), "float64")
     Elman(2 inputs, 8 units, 2 outputs, float64)
     """
-
-    def changed(value):
-        if isinstance(value, Network):
-            return cast(value, dtype)
-        floating = isinstance(value, tf.Tensor) and value.dtype.is_floating
-        return tf.cast(value, dtype) if floating else value
-
-    return replace(network, **{name: changed(value) for name, value in _fields(network).items()})
-
-
-def _fields(network: Network) -> dict:
-    return {name: getattr(network, name) for name in get_type_hints(type(network))}
+    return tf.nest.map_structure(
+        lambda weight: tf.cast(weight, dtype), network, expand_composites=True
+    )

@@ -19,10 +19,10 @@ import tensorflow as tf
 from scipy.linalg import solve
 
 from mflib import checks
-from mflib.networks.recurrent import Network, Recurrent, replace
+from mflib.networks.recurrent import Layer, replace
 
 
-class Reservoir(Network):
+class Reservoir(Layer):
     r"""What the two kinds share: random weights, and a readout :math:`y = q(r)\, V + d`.
 
     The features :math:`q(r)` are the state itself or, with ``square``, the state and its
@@ -31,55 +31,22 @@ class Reservoir(Network):
 
     Attributes
     ----------
-    recurrent_kernel : tf.Tensor, shape (units, units)
-    kernel : tf.Tensor, shape (inputs, units)
-        Input weights, with their strength :math:`\sigma` in them.
-    readout_kernel : tf.Tensor, shape (units or 2 * units, outputs)
-    readout_bias : tf.Tensor, shape (outputs,)
-        The readout is zero until :func:`fit_readout` has found it.
+    kernel, recurrent_kernel, readout_kernel, readout_bias
+        Of :class:`~mflib.networks.recurrent.Layer`; input weights have their strength
+        :math:`\sigma` in them. The readout is zero until :func:`fit_readout` has found it.
     square : bool
     """
 
-    recurrent_kernel: tf.Tensor
-    kernel: tf.Tensor
-    readout_kernel: tf.Tensor
-    readout_bias: tf.Tensor
     square: bool
 
-    def __validate__(self):
-        units = self.recurrent_kernel.shape[0]
-        inputs, outputs = self.kernel.shape[0], self.readout_kernel.shape[1]
-        expected = {
-            "recurrent_kernel": (units, units),
-            "kernel": (inputs, units),
-            "readout_kernel": ((1 + self.square) * units, outputs),
-            "readout_bias": (outputs,),
-        }
-        for name, shape in expected.items():
-            weight = getattr(self, name)
-            if tuple(weight.shape) != shape or weight.dtype != self.kernel.dtype:
-                raise ValueError(
-                    f"{name}: got {tuple(weight.shape)} of {weight.dtype.name}, expected {shape} "
-                    f"of {self.kernel.dtype.name} for {units} units"
-                )
-
-    units = property(lambda self: self.recurrent_kernel.shape[0])
-    inputs = property(lambda self: self.kernel.shape[0])
-    outputs = property(lambda self: self.readout_kernel.shape[1])
-    state_dim = property(lambda self: self.units)
-    dtype = property(lambda self: self.kernel.dtype)
-
-    def initial_state(self, batch: int) -> tf.Tensor:
-        """``r = 0``."""
-        return tf.zeros((batch, self.units), self.dtype)
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape that each weight must have, by name."""
+        features = (1 + self.square) * self.units
+        return super().shapes() | {"readout_kernel": (features, self.outputs)}
 
     def features(self, state: tf.Tensor) -> tf.Tensor:
         """``q(r)``, shape ``(batch, units)`` or, with squares, ``(batch, 2 * units)``."""
         return tf.concat([state, state**2], axis=-1) if self.square else state
-
-    def readout(self, state: tf.Tensor) -> tf.Tensor:
-        """``y = q(r) V + d``."""
-        return self.features(state) @ self.readout_kernel + self.readout_bias
 
 
 class ContinuousReservoir(Reservoir):
@@ -210,10 +177,7 @@ def random_weights(
     recurrent = rng.uniform(-1, 1, (units, units)) * (rng.random((units, units)) < density)
     largest = np.max(np.abs(np.linalg.eigvals(recurrent)))
     if largest == 0 and radius > 0:
-        raise ValueError(
-            f"density: got {density} for {units} units, expected enough that some connections "
-            "close a loop"
-        )
+        raise ValueError(f"density: got {density} for {units} units, expected enough for a loop")
     kernel = np.zeros((inputs, units))
     kernel[rng.integers(inputs, size=units), np.arange(units)] = rng.uniform(-1, 1, units)
     return {
@@ -226,14 +190,14 @@ def random_weights(
 
 
 def fit_readout(
-    reservoir: Reservoir | Recurrent,
+    reservoir: Layer,
     states: npt.ArrayLike,
     targets: npt.ArrayLike,
     *,
     ridge: float,
     weights: Sequence[float] | None = None,
     intercept: bool = False,
-) -> Reservoir | Recurrent:
+) -> Layer:
     r"""Find the readout that turns states into the samples that come next.
 
     With the features :math:`q` of the states that task :math:`k` drove the reservoir through, and
@@ -287,27 +251,24 @@ def fit_readout(
     True
     """
     states = np.asarray(states)  # their type stays: features are computed in it
-    tasks, samples, _ = checks.reals(
-        "states", states, ("tasks", "samples", reservoir.state_dim)
-    ).shape
+    shape = ("tasks", "samples", reservoir.state_dim)
+    tasks, samples, _ = checks.reals("states", states, shape).shape
     targets = checks.reals("targets", targets, (tasks, samples, reservoir.outputs))
     ridge = checks.real("ridge", ridge, above=0)
-    equal = np.full(tasks, 1 / tasks)
-    blend = checks.reals("weights", equal if weights is None else weights, (tasks,))
+    weights = np.full(tasks, 1 / tasks) if weights is None else weights
+    blend = checks.reals("weights", weights, (tasks,))
     if np.any(blend < 0) or not np.any(blend):
         raise ValueError(f"weights: got {weights}, expected none negative and one positive")
     gram, cross = np.zeros(()), np.zeros(())
     for visited, following, weight in zip(states, targets, blend, strict=True):
         features = np.asarray(reservoir.features(visited), dtype=float)
-        if intercept:
-            features = np.pad(features, ((0, 0), (0, 1)), constant_values=1)
+        features = np.pad(features, [(0, 0), (0, intercept)], constant_values=1)
         gram = gram + weight**2 * (features.T @ features)  # a symmetric product: half the work
         cross = cross + weight**2 * (features.T @ following)
-    penalty = np.full(len(gram), ridge)
-    if intercept:
-        penalty[-1] = 0
+    size = reservoir.readout_kernel.shape[0]
+    penalty = np.where(np.arange(len(gram)) < size, ridge, 0)
     solution = solve(gram + np.diag(penalty), cross, assume_a="pos")
-    kernel, bias = np.split(solution, [reservoir.readout_kernel.shape[0]])
+    kernel, bias = np.split(solution, [size])
     return replace(
         reservoir,
         readout_kernel=tf.constant(kernel, reservoir.dtype),
