@@ -57,18 +57,14 @@ class Claim:
     @property
     def words(self) -> str:
         """The criterion as a reader would say it, for example ``at least 0.95``."""
-        if self.criterion == "between":
-            low, high = map(format_number, self.bound)
-            return with_unit(f"between {low} and {high}", self.unit)
-        bound = with_unit(format_number(self.bound, self.digits), self.unit)
-        if self.tolerance is None:
-            return (
-                bound if self.criterion == "is" else f"{self.criterion.replace('_', ' ')} {bound}"
-            )
-        kind, width = self.tolerance
-        absolute = with_unit(format_number(width), self.unit)
-        within = f"{format_number(100 * width)} %" if kind == "rel" else absolute
-        return f"{bound}, within {within}"
+        ends = self.bound if self.criterion == "between" else [self.bound]
+        bound = with_unit(" and ".join(format_number(x, self.digits) for x in ends), self.unit)
+        if self.tolerance:
+            kind, width = self.tolerance
+            unit = self.unit if kind == "abs" else "%"
+            width *= 1 if kind == "abs" else 100
+            return f"{bound}, within {with_unit(format_number(width), unit)}"
+        return bound if self.criterion == "is" else f"{self.criterion.replace('_', ' ')} {bound}"
 
     @property
     def range(self) -> tuple[float, float]:
@@ -173,6 +169,7 @@ def _are_scales(value: Any) -> bool:
 
 
 _CRITERIA = ("at_least", "at_most", "between", "value", "is")
+# What each key has to be, in words and as a check.
 _KEYS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     **dict.fromkeys(("statement", "source", "reason"), ("a non-empty text", _is_text)),
     **dict.fromkeys(("at_least", "at_most", "value"), ("a finite number", _is_number)),
@@ -183,7 +180,6 @@ _KEYS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "verdict": (f"one of {VERDICTS}", lambda x: x in VERDICTS),
     "unit": ("a text", _is_text),
 }
-"""What each key has to be, in words and as a check."""
 
 
 def format_number(value: float | bool | None, digits: int = 4) -> str:

@@ -19,6 +19,7 @@ from matplotlib.axes import Axes
 
 from mflib.multifunctionality.tasks import Circle
 
+#: The palette by name. Yellow, too faint on white, and black are replaced by two dark shades.
 COLOURS = {
     "blue": "#0072B2",
     "vermilion": "#D55E00",
@@ -29,8 +30,10 @@ COLOURS = {
     "brown": "#7F3C00",
     "navy": "#1F1A5A",
 }
-"""The palette by name. Yellow, too faint on white, and black are replaced by two dark shades."""
 GREY = "#6e6e6e"
+#: Colour and marker by the attractor's name, or its system's.
+#:
+#: No two pairs are the same, and within a group neither two colours nor two markers are.
 ATTRACTORS = {
     # the two attractors of a system that has two
     "A": (COLOURS["blue"], "o"),
@@ -52,10 +55,6 @@ ATTRACTORS = {
     "none": (GREY, "."),
     "diverged": ("#000000", "x"),
 }
-"""Colour and marker by the attractor's name, or its system's.
-
-No two pairs are the same, and within a group neither two colours nor two markers are.
-"""
 
 
 def use_style() -> None:

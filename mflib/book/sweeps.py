@@ -28,10 +28,10 @@ from tqdm import tqdm
 
 from mflib.modelling.training import processors
 
+#: What a function of a configuration has to be.
 Experiment = Callable[[Any], dict]
-"""A function of a configuration."""
+#: Whose versions a run notes.
 PACKAGES = ("mflib", "tensorflow", "numpy", "scipy")
-"""Whose versions a run notes."""
 
 
 def sweep(

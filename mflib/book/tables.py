@@ -24,6 +24,7 @@ class Html:
         return unescape(text).strip()
 
 
+# What stands in plain text for pieces of HTML.
 _PLAIN = {
     r"</t[hd]><t[hd][^>]*>": " | ",
     r"<br>": ", ",
@@ -31,7 +32,6 @@ _PLAIN = {
     r'<img [^>]*alt="([^"]*)"[^>]*>': r"\1",
     r"<[^>]*>": "",
 }
-"""What stands in plain text for pieces of HTML."""
 
 
 def scrolling_table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Html:
