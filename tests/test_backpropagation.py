@@ -216,7 +216,7 @@ def test_shares_are_refused_where_they_cannot_be():
     x = tf.zeros((6, 2, 2))
     with pytest.raises(ValueError, match="alpha: got shares for an IncrementLSTM"):
         backpropagate(IncrementLSTM.create(2, 3), x, x, 0, tf.ones(6))
-    with pytest.raises(ValueError, match=r"alpha: got .* 2 inputs and 1 outputs"):
+    with pytest.raises(ValueError, match=r"alpha: got .*2 inputs, 3 units, 1 outputs"):
         backpropagate(GRU.create(2, 3, 1), x, x[..., :1], 0, tf.ones(6))
 
 

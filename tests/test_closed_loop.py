@@ -185,16 +185,14 @@ def test_jacobian_of_a_driven_step():
 def test_stretching_is_a_product_of_jacobians(count):
     net, rng = network(peepholes=True), np.random.default_rng(2)
     state, frame = rng.normal(size=(3, 12)), rng.normal(size=(3, 12, count))
-    found = propagate_tangents(net, state, frame, segments=4, segment=3, states=True)
-    lengths = np.zeros((3, count))
+    found = propagate_tangents(net, state, frame, steps=12, states=True)
     for k in range(12):
         np.testing.assert_allclose(found.states[k], state, atol=1e-12)
         frame, state = jacobian(net, state).numpy() @ frame, net.closed_step(state)
-        if k % 3 == 2:
-            frame, triangle = np.linalg.qr(frame)
-            diagonal = np.diagonal(triangle, axis1=1, axis2=2)
-            frame, lengths = frame * np.sign(diagonal)[:, None], np.log(np.abs(diagonal))
-            np.testing.assert_allclose(found.logarithms[k // 3], lengths, atol=1e-6)
+        frame, triangle = np.linalg.qr(frame)
+        diagonal = np.diagonal(triangle, axis1=1, axis2=2)
+        frame, lengths = frame * np.sign(diagonal)[:, None], np.log(np.abs(diagonal))
+        np.testing.assert_allclose(found.logarithms[k], lengths, atol=1e-6)
     np.testing.assert_allclose(found.state, state, atol=1e-12)
     np.testing.assert_allclose(found.frame, frame, atol=1e-5)
     assert np.all(found.bounded)
@@ -203,9 +201,9 @@ def test_stretching_is_a_product_of_jacobians(count):
 def test_stretching_on():
     net, rng = network(), np.random.default_rng(2)
     start, inputs = (rng.normal(size=(3, 12)), rng.normal(size=(3, 12, 2))), CUE[:, :10]
-    whole = propagate_tangents(net, *start, segments=10, inputs=inputs)
-    half = propagate_tangents(net, *start, segments=6, inputs=inputs[:, :6])
-    rest = propagate_tangents(net, half.state, half.frame, segments=4, inputs=inputs[:, 6:])
+    whole = propagate_tangents(net, *start, steps=10, inputs=inputs)
+    half = propagate_tangents(net, *start, steps=6, inputs=inputs[:, :6])
+    rest = propagate_tangents(net, half.state, half.frame, steps=4, inputs=inputs[:, 6:])
     np.testing.assert_allclose(rest.logarithms, whole.logarithms[6:], atol=1e-9)
     np.testing.assert_allclose(rest.frame, whole.frame, atol=1e-9)
     np.testing.assert_allclose(rest.state, warm_up(net, inputs, start[0]), atol=1e-12)
@@ -214,10 +212,10 @@ def test_stretching_on():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"segments": 0}, "segments: got 0"),
-        ({"segments": 5, "segment": 1.5}, "segment: got 1.5"),
-        ({"segments": 5, "frame": np.ones((2, 12, 1))}, r"frame: got shape \(2, 12, 1\)"),
-        ({"segments": 5, "inputs": CUE}, r"inputs: got shape \(3, 20, 2\).*expected.*, 5, 2\)"),
+        ({"steps": 0}, "steps: got 0"),
+        ({"steps": 1.5}, "steps: got 1.5"),
+        ({"steps": 5, "frame": np.ones((2, 12, 1))}, r"frame: got shape \(2, 12, 1\)"),
+        ({"steps": 5, "inputs": CUE}, r"inputs: got shape \(3, 20, 2\).*expected.*, 5, 2\)"),
     ],
 )
 def test_bad_stretches(options, message):

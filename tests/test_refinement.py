@@ -45,7 +45,6 @@ def test_refinement_goes_on_from_its_own_result():
         ({"iterations": 0}, "iterations: got 0"),
         ({"burn_in": 40}, "burn_in: got 40"),
         ({"burn_in": 2.5}, "burn_in: got 2.5"),
-        ({"memory": np.nan}, "memory: got nan"),
         ({"noise": -1.0}, "noise: got -1"),
         ({"noise": np.nan}, "noise: got nan"),
         ({"window": 400}, "at least 402 for windows of 400"),

@@ -38,7 +38,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from mflib.modelling.jit import fori_loop, jit
+from mflib.modelling.jit import jit, scan
 from mflib.networks.lstm import LSTM, IncrementLSTM
 from mflib.networks.recurrent import Recurrent, replace
 
@@ -99,18 +99,23 @@ def backpropagate(
     ValueError
         If ``alpha`` does not fit the window or the network.
     """
-    if alpha is not None and isinstance(network, IncrementLSTM):
-        raise ValueError("alpha: got shares for an IncrementLSTM, which is trained on data only")
+    if alpha is not None:
+        alpha, time = tf.cast(alpha, network.dtype), inputs.shape[0]
+        if isinstance(network, IncrementLSTM):
+            raise ValueError("alpha: got shares for an IncrementLSTM, expected None: data only")
+        if alpha.shape != (time,) or network.inputs != network.outputs:
+            got = f"shape {tuple(alpha.shape)} for {network}"
+            raise ValueError(f"alpha: got {got}, expected ({time},) and as many inputs as outputs")
     return _gradient(network, inputs, network.target(inputs, targets), burn_in, alpha)
 
 
 def _gradient(network, inputs, targets, burn_in, alpha):
     """Loss and gradient when ``h V + d`` is to be ``targets``."""
     if alpha is not None:
-        alpha = _shares(network, alpha, inputs.shape[0])
-    if isinstance(network, LSTM):
-        return _backpropagate(network, inputs, targets, burn_in, alpha)
-    return _differentiate(network, inputs, targets, burn_in, alpha)
+        alpha = alpha[:, None, None]
+    if not isinstance(network, LSTM):
+        return _differentiate(network, inputs, targets, burn_in, alpha)
+    return _way_back(network, forward_pass(network, inputs, alpha), targets, burn_in, alpha)
 
 
 _compiled_gradient = jit(_gradient)
@@ -118,21 +123,9 @@ _compiled_gradient = jit(_gradient)
 
 def _gradient_in_halves(network, inputs, targets, burn_in, alpha):
     """As :func:`_gradient`, by two programs with half of the windows each."""
-    first, second = (
-        _compiled_gradient(network, *half, burn_in, alpha)
-        for half in zip(tf.split(inputs, 2, axis=1), tf.split(targets, 2, axis=1), strict=True)
-    )
+    halves = zip(tf.split(inputs, 2, axis=1), tf.split(targets, 2, axis=1), strict=True)
+    first, second = (_compiled_gradient(network, *half, burn_in, alpha) for half in halves)
     return tf.nest.map_structure(lambda a, b: (a + b) / 2, first, second)
-
-
-def _shares(network, alpha, time):
-    alpha = tf.cast(alpha, network.dtype)
-    if alpha.shape != (time,) or network.inputs != network.outputs:
-        raise ValueError(
-            f"alpha: got shape {tuple(alpha.shape)} for {network.inputs} inputs and "
-            f"{network.outputs} outputs, expected ({time},) and as many inputs as outputs"
-        )
-    return tf.reshape(alpha, (time, 1, 1))
 
 
 def _differentiate(network, inputs, targets, burn_in, alpha):
@@ -143,26 +136,23 @@ def _differentiate(network, inputs, targets, burn_in, alpha):
         tape.watch(weights)
         network = replace(network, **weights)
 
-        def forwards(t, carry):
-            state, states = carry
+        def forwards(t, state):
             u = inputs[t]
             if alpha is not None:
                 u = alpha[t] * u + (1 - alpha[t]) * network.readout(state)
             state = network.step(state, u)
-            return state, states.write(t, state)
+            return state, state
 
         state = network.initial_state(batch)
-        states = tf.TensorArray(network.dtype, time, element_shape=state.shape)
-        _, states = fori_loop(forwards, (state, states), time)
-        features = network.features(states.stack()[burn_in:])
+        _, states = scan(forwards, state, time, like=state)
+        features = network.features(states[burn_in:])
         outputs = features @ network.readout_kernel + network.readout_bias
         loss = tf.reduce_mean((outputs - targets[burn_in:]) ** 2)
     return loss, tape.gradient(loss, weights)
 
 
-def _backpropagate(network, inputs, targets, burn_in, alpha):
-    """Loss and gradient of an LSTM, by its equations."""
-    run = forward_pass(network, inputs, alpha)
+def _way_back(network, run, targets, burn_in, alpha=None):
+    """Loss and gradient of an LSTM after its forward pass, by its equations."""
     loss, dy = _loss(network, run.hs, targets, burn_in)
     return loss, _weight_gradient(network, run, dy, backward_pass(network, run, dy, alpha), alpha)
 
@@ -184,9 +174,7 @@ def backpropagate_solved(
     """
     run, targets = forward_pass(network, inputs), network.target(inputs, targets)
     network = _solve_readout(network, run.hs[burn_in:], targets[burn_in:])
-    loss, dy = _loss(network, run.hs, targets, burn_in)
-    da = backward_pass(network, run, dy)
-    return loss, _weight_gradient(network, run, dy, da), network
+    return *_way_back(network, run, targets, burn_in), network
 
 
 def forward_pass(network: LSTM, inputs: tf.Tensor, alpha: tf.Tensor | None = None) -> ForwardPass:
@@ -203,27 +191,25 @@ def forward_pass(network: LSTM, inputs: tf.Tensor, alpha: tf.Tensor | None = Non
     driven = half * (_flat(inputs) @ network.kernel + network.bias)
     driven = tf.reshape(driven, (time, batch, 4 * units))
 
-    def forwards(t, carry):
-        h, c, gates, hs, cs = carry
-        cs = cs.write(t, c)
+    def forwards(t, state):
+        h, c = state
         a = driven[t] + h @ (own if alpha is None else own + (1 - alpha[t]) * closed)
         if peepholes is not None:
             p_i, p_f, p_o = tf.unstack(peepholes / 2)
             a += tf.concat([p_i * c, p_f * c, tf.zeros((batch, 2 * units), dtype)], axis=1)
         gate = tf.tanh(a)
         i, f, g, o = tf.split(gate, 4, axis=1)
-        c = ((1 + f) * c + (1 + i) * g) / 2
+        after = ((1 + f) * c + (1 + i) * g) / 2
         if peepholes is not None:
-            o = tf.tanh(a[:, 3 * units :] + p_o * c)
+            o = tf.tanh(a[:, 3 * units :] + p_o * after)
             gate = tf.concat([gate[:, : 3 * units], o], axis=1)
-        h = (1 + o) / 2 * tf.tanh(c)
-        return h, c, gates.write(t, gate), hs.write(t, h), cs
+        h = (1 + o) / 2 * tf.tanh(after)
+        return (h, after), (gate, h, c)
 
     zeros = tf.zeros((batch, units), dtype)
-    sequences = (_sequence(time, like) for like in (driven[0], zeros, zeros))
-    _, c, gates, hs, cs = fori_loop(forwards, (zeros, zeros, *sequences), time)
-    cs = tf.concat([cs.stack(), c[None]], axis=0)
-    return ForwardPass(inputs, gates.stack(), hs.stack(), cs)
+    like = driven[0], zeros, zeros
+    (_, c), (gates, hs, cs) = scan(forwards, (zeros, zeros), time, like)
+    return ForwardPass(inputs, gates, hs, tf.concat([cs, c[None]], axis=0))
 
 
 def backward_pass(
@@ -242,23 +228,21 @@ def backward_pass(
     a_all = tf.concat([a_i, a_f, a_g, a_o], axis=2)
     from_readout = tf.matmul(_flat(dy), network.readout_kernel, transpose_b=True)
     from_readout = tf.reshape(from_readout, run.hs.shape)
-    own, time = network.recurrent_kernel, run.hs.shape[0]
+    own = network.recurrent_kernel
     if alpha is not None:
         closed = network.readout_kernel @ network.kernel
 
-    def backwards(k, carry):
-        dh, dc, das = carry
-        t = time - 1 - k
+    def backwards(t, carry):
+        dh, dc = carry
         dh += from_readout[t]
         dc += dh * h_by_c[t]
         da = tf.concat([dc, dc, dc, dh], axis=1) * a_all[t]
         back = own if alpha is None else own + (1 - alpha[t]) * closed
         dh = tf.matmul(da, back, transpose_b=True)
-        return dh, dc * c_by_c[t], das.write(t, da)
+        return (dh, dc * c_by_c[t]), da
 
     zeros = tf.zeros_like(run.hs[0])
-    carry = (zeros, zeros, _sequence(time, a_all[0]))
-    return fori_loop(backwards, carry, time)[2].stack()
+    return scan(backwards, (zeros, zeros), a_all.shape[0], like=a_all[0], reverse=True)[1]
 
 
 def _loss(network, hs, targets, burn_in):
@@ -289,8 +273,7 @@ def _weight_gradient(network, run, dy, das, alpha=None):
     }
     if network.peepholes is not None:
         da_i, da_f, _, da_o = tf.split(das, 4, axis=2)
-        c_before, c_after = run.cs[:-1], run.cs[1:]
-        products = (da_i * c_before, da_f * c_before, da_o * c_after)
+        products = (da_i * run.cs[:-1], da_f * run.cs[:-1], da_o * run.cs[1:])
         gradient["peepholes"] = tf.stack([tf.reduce_sum(x, axis=(0, 1)) for x in products])
     return gradient
 
@@ -307,10 +290,6 @@ def _solve_readout(network, hs, targets):
         left = tf.matmul(features, targets - features @ solution, transpose_a=True)
         solution += tf.linalg.cholesky_solve(factor, left)
     return replace(network, readout_kernel=solution[:-1], readout_bias=solution[-1])
-
-
-def _sequence(time, like):
-    return tf.TensorArray(like.dtype, time, element_shape=like.shape)
 
 
 def _flat(x):

@@ -16,7 +16,7 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from mflib import checks
-from mflib.modelling.jit import fori_loop, jit
+from mflib.modelling.jit import jit, scan
 from mflib.networks.recurrent import Network
 
 ZERO = tf.UnconnectedGradients.ZERO
@@ -41,7 +41,7 @@ class FreeRun(NamedTuple):
 
     outputs: tf.Tensor
     state: tf.Tensor
-    states: tf.Tensor | None = None
+    states: tf.Tensor | None
 
 
 class TangentRun(NamedTuple):
@@ -49,23 +49,23 @@ class TangentRun(NamedTuple):
 
     Attributes
     ----------
-    logarithms : tf.Tensor, shape (segments, members, count)
-        Of the factors by which the vectors grew in each segment.
-    bounded : tf.Tensor of bool, shape (segments,)
-        Whether all states were finite at its end.
     state : tf.Tensor, shape (members, state_dim)
         After the last step.
     frame : tf.Tensor, shape (members, state_dim, count)
         Orthonormal.
+    logarithms : tf.Tensor, shape (steps, members, count)
+        Of the factors by which the vectors grew in each step.
+    bounded : tf.Tensor of bool, shape (steps,)
+        Whether all states were finite after it.
     states : tf.Tensor or None, shape (steps, members, state_dim)
         Before each step, if they were asked for.
     """
 
-    logarithms: tf.Tensor
-    bounded: tf.Tensor
     state: tf.Tensor
     frame: tf.Tensor
-    states: tf.Tensor | None = None
+    logarithms: tf.Tensor
+    bounded: tf.Tensor
+    states: tf.Tensor | None
 
 
 def warm_up(network: Network, cue: ArrayLike, state: ArrayLike | None = None) -> tf.Tensor:
@@ -95,7 +95,7 @@ def warm_up(network: Network, cue: ArrayLike, state: ArrayLike | None = None) ->
     >>> free_run(network, state, steps=50).outputs.shape
     TensorShape([3, 50, 2])
     """
-    return _warm_up(network, *_driven(network, "cue", cue, state))
+    return _drive(network, *_driven(network, "cue", cue, state), False)
 
 
 def drive(network: Network, inputs: ArrayLike, state: ArrayLike | None = None) -> tf.Tensor:
@@ -117,7 +117,7 @@ def drive(network: Network, inputs: ArrayLike, state: ArrayLike | None = None) -
     ValueError
         If the inputs are empty, not finite in the network's type, or of the wrong shape.
     """
-    return _drive(network, *_driven(network, "inputs", inputs, state))
+    return _drive(network, *_driven(network, "inputs", inputs, state), True)
 
 
 def free_run(network: Network, state: ArrayLike, steps: int, *, states: bool = False) -> FreeRun:
@@ -148,7 +148,7 @@ def free_run(network: Network, state: ArrayLike, steps: int, *, states: bool = F
     """
     _closable(network)
     steps = checks.count("steps", steps)
-    return FreeRun(*_free_run(network, _states(network, state), steps, bool(states)))
+    return _free_run(network, _states(network, state), steps, bool(states))
 
 
 def jacobian(network: Network, state: ArrayLike, u: ArrayLike | None = None) -> tf.Tensor:
@@ -182,8 +182,9 @@ def jacobian(network: Network, state: ArrayLike, u: ArrayLike | None = None) -> 
     start = _states(network, state)
     if u is None:
         _closable(network)
-        return _jacobian(network, start, None)
-    return _jacobian(network, start, _tensor("u", u, (start.shape[0], network.inputs), network))
+    else:
+        u = _tensor("u", u, (start.shape[0], network.inputs), network)
+    return _jacobian(network, start, u)
 
 
 def propagate_tangents(
@@ -191,15 +192,14 @@ def propagate_tangents(
     state: ArrayLike,
     frame: ArrayLike,
     *,
-    segments: int,
-    segment: int = 1,
+    steps: int,
     inputs: ArrayLike | None = None,
     states: bool = False,
 ) -> TangentRun:
     """Move states and frames of tangent vectors along, and note how fast the vectors grow.
 
-    After each segment the frame is made orthonormal again, by Gram–Schmidt. Everything happens
-    in one compiled program. :func:`~mflib.modelling.exponents.network_spectrum` makes exponents
+    After each step the frame is made orthonormal again, by Gram–Schmidt. Everything happens in
+    one compiled program. :func:`~mflib.modelling.exponents.network_spectrum` makes exponents
     of the growth.
 
     Parameters
@@ -207,11 +207,9 @@ def propagate_tangents(
     network : Network
     state : array_like, shape (members, state_dim)
     frame : array_like, shape (members, state_dim, count)
-    segments : int
+    steps : int
         At least 1.
-    segment : int
-        Steps in a segment.
-    inputs : array_like, shape (members, segments * segment, inputs), optional
+    inputs : array_like, shape (members, steps, inputs), optional
         What drives the network. By default the loop is closed.
     states : bool
         Whether to return the states along the way too.
@@ -226,60 +224,45 @@ def propagate_tangents(
     >>> from mflib.networks.lstm import LSTM
     >>> network = LSTM.create(inputs=2, units=8)
     >>> start, vectors = np.ones((3, 16)), np.ones((3, 16, 1))
-    >>> propagate_tangents(network, start, vectors, segments=50, segment=2).logarithms.shape
+    >>> propagate_tangents(network, start, vectors, steps=50).logarithms.shape
     TensorShape([50, 3, 1])
     """
-    segments, segment = checks.count("segments", segments), checks.count("segment", segment)
+    steps = checks.count("steps", steps)
     if inputs is None:
         _closable(network)
-        driving, start = None, _states(network, state)
+        driving, start, u = None, _states(network, state), None
     else:
-        driving, start = _driven(network, "inputs", inputs, state, time=segments * segment)
+        driving, start = _driven(network, "inputs", inputs, state, time=steps)
         driving = tf.transpose(driving, (1, 0, 2))
+        u = driving[0]
     vectors = tf.linalg.matrix_transpose(_tensor("frame", frame, (*start.shape, "count"), network))
-    u = None if driving is None else driving[0]
     step = _linearised.get_concrete_function(network, start, vectors, u)
-    run = _propagate_tangents(
-        network, start, vectors, driving, segments, segment, bool(states), step
-    )
+    run = _propagate_tangents(network, start, vectors, driving, steps, bool(states), step)
     return run._replace(frame=tf.linalg.matrix_transpose(run.frame))
 
 
 @jit
-def _warm_up(network, cue, state):
-    samples = tf.transpose(cue, (1, 0, 2))
-    return fori_loop(lambda k, state: network.step(state, samples[k]), state, cue.shape[1], UNROLL)
-
-
-@jit
-def _drive(network, inputs, state):
+def _drive(network, inputs, state, every):
+    """Every state, or the last."""
     samples = tf.transpose(inputs, (1, 0, 2))
-    states = tf.TensorArray(state.dtype, inputs.shape[1], element_shape=state.shape)
 
-    def body(k, carry):
-        state, states = carry
+    def step(k, state):
         state = network.step(state, samples[k])
-        return state, states.write(k, state)
+        return state, state if every else ()
 
-    _, states = fori_loop(body, (state, states), inputs.shape[1], UNROLL)
-    return tf.transpose(states.stack(), (1, 0, 2))
+    state, states = scan(step, state, inputs.shape[1], state if every else (), UNROLL)
+    return tf.transpose(states, (1, 0, 2)) if every else state
 
 
 @jit
 def _free_run(network, state, steps, states):
-    trajectory = tf.TensorArray(state.dtype, steps, element_shape=state.shape)
-
-    def body(k, carry):
-        state, trajectory = carry
-        return network.closed_step(state), trajectory.write(k, state)
-
-    state, trajectory = fori_loop(body, (state, trajectory), steps, UNROLL)
-    trajectory = trajectory.stack()
+    state, trajectory = scan(
+        lambda _, state: (network.closed_step(state), state), state, steps, state, UNROLL
+    )
     # reading all outputs off at once is one large product instead of `steps` small ones
     outputs = network.readout(tf.reshape(trajectory, (-1, state.shape[1])))
-    outputs = tf.reshape(outputs, (steps, state.shape[0], -1))
-    outputs = tf.transpose(outputs, (1, 0, 2))
-    return outputs, state, tf.transpose(trajectory, (1, 0, 2)) if states else None
+    outputs = tf.transpose(tf.reshape(outputs, (steps, state.shape[0], -1)), (1, 0, 2))
+    return FreeRun(outputs, state, tf.transpose(trajectory, (1, 0, 2)) if states else None)
 
 
 @jit
@@ -305,80 +288,54 @@ def _linearised(network, state, frame, u):
             inner.watch(state)
             after = network.closed_step(state) if u is None else network.step(state, u)
         pulled = inner.gradient(after, state, transposed, ZERO)
-
-    def push(vector):
-        return outer.gradient(pulled, transposed, vector, ZERO)
-
-    moved = tf.vectorized_map(push, tf.transpose(frame, (1, 0, 2)))
+    rows = tf.transpose(frame, (1, 0, 2))
+    moved = tf.vectorized_map(lambda row: outer.gradient(pulled, transposed, row, ZERO), rows)
     return after, tf.transpose(moved, (1, 0, 2))
 
 
 @jit
-def _propagate_tangents(network, state, frame, inputs, segments, segment, states, step):
-    arrays = (
-        tf.TensorArray(state.dtype, segments, element_shape=frame.shape[:2]),
-        tf.TensorArray(tf.bool, segments, element_shape=()),
-        tf.TensorArray(state.dtype, segments * segment if states else 0, element_shape=state.shape),
-    )
-
-    def moved(k, carry):
-        state, frame, visited = carry
-        if states:
-            visited = visited.write(k, state)
-        u = None if inputs is None else inputs[k]
-        return *step(network, state, frame, u), visited
-
-    def body(n, carry):
-        state, frame, (logarithms, bounded, visited) = carry
-        state, frame, visited = fori_loop(
-            lambda k, carry: moved(n * segment + k, carry), (state, frame, visited), segment
-        )
+def _propagate_tangents(network, state, frame, inputs, steps, states, step):
+    def forwards(k, carry):
+        before, frame = carry
+        state, frame = step(network, before, frame, None if inputs is None else inputs[k])
         frame, lengths = _orthonormal(frame)
-        logarithms = logarithms.write(n, tf.math.log(lengths))
-        bounded = bounded.write(n, tf.reduce_all(tf.math.is_finite(state)))
-        return state, frame, (logarithms, bounded, visited)
+        bounded = tf.reduce_all(tf.math.is_finite(state))
+        return (state, frame), (tf.math.log(lengths), bounded, before if states else ())
 
-    state, frame, arrays = fori_loop(body, (state, frame, arrays), segments)
-    logarithms, bounded, visited = arrays
-    visited = visited.stack() if states else None
-    return TangentRun(logarithms.stack(), bounded.stack(), state, frame, visited)
+    like = frame[:, :, 0], tf.constant(True), state if states else ()
+    (state, frame), (*kept, visited) = scan(forwards, (state, frame), steps, like)
+    return TangentRun(state, frame, *kept, visited if states else None)
 
 
 def _orthonormal(frame):
     """Modified Gram–Schmidt on the rows of ``(members, count, dim)``; and their lengths."""
-    done, lengths = [], []
+    done = []
     while frame.shape[1]:
-        block, length = _gram_schmidt(frame[:, :BLOCK])
-        rest = frame[:, BLOCK:]
+        done.append(_gram_schmidt(frame[:, :BLOCK]))
+        block, rest = done[-1][0], frame[:, BLOCK:]
         frame = rest - tf.matmul(tf.matmul(rest, block, transpose_b=True), block)
-        done.append(block)
-        lengths.append(length)
-    return tf.concat(done, axis=1), tf.concat(lengths, axis=1)
+    return [tf.concat(parts, axis=1) for parts in zip(*done, strict=True)]
 
 
 def _gram_schmidt(block):
-    members, count, _ = block.shape
+    count = block.shape[1]
 
-    def body(j, carry):
-        rows, lengths = carry  # rows first, so that one can be exchanged in place
+    def step(j, rows):  # rows first, so that one can be exchanged in place
         row = rows[j]
         length = tf.norm(row, axis=1)
         row /= tf.where(length > 0, length, 1)[:, None]
         later = tf.cast(tf.range(count) > j, row.dtype)[:, None, None]
         rows -= later * tf.reduce_sum(rows * row, axis=2, keepdims=True) * row
-        return tf.tensor_scatter_nd_update(rows, [[j]], row[None]), lengths.write(j, length)
+        return tf.tensor_scatter_nd_update(rows, [[j]], row[None]), length
 
-    lengths = tf.TensorArray(block.dtype, count, element_shape=(members,))
-    rows, lengths = fori_loop(body, (tf.transpose(block, (1, 0, 2)), lengths), count)
-    return tf.transpose(rows, (1, 0, 2)), tf.transpose(lengths.stack())
+    rows, lengths = scan(step, tf.transpose(block, (1, 0, 2)), count, like=block[:, 0, 0])
+    return tf.transpose(rows, (1, 0, 2)), tf.transpose(lengths)
 
 
 def _closable(network: Network) -> None:
-    if network.inputs != network.outputs:
-        raise ValueError(
-            f"network: got {network.inputs} inputs and {network.outputs} outputs, expected as "
-            "many, so that the outputs can be fed back"
-        )
+    got, fed = network.inputs, network.outputs
+    if got != fed:
+        raise ValueError(f"network: got {got} inputs and {fed} outputs, expected as many of both")
 
 
 def _driven(network, name, inputs, state, time="time"):

@@ -22,7 +22,6 @@ def network_spectrum(
     dt: float = 1.0,
     count: int | None = None,
     inputs: ArrayLike | None = None,
-    segment: int = 1,
     discard: int | None = None,
     seed: int = 0,
 ) -> Spectrum:
@@ -52,8 +51,6 @@ def network_spectrum(
         How many exponents; by default all. Then the growth rate of volumes is measured too.
     inputs : array_like, shape (members, time, inputs), optional
         What drives the network; by default nothing, and the loop is closed.
-    segment : int
-        Steps between orthonormalisations. Steps that do not fill a segment are left out.
     discard : int, optional
         Steps before those averaged over, in which the frame finds its directions; by default a
         quarter as many.
@@ -83,53 +80,40 @@ def network_spectrum(
     """
     network = cast(network, "float64")  # else what contracts strongly is lost in rounding
     members, dim = _states(network, state, "members").shape
-    dt, segment = checks.real("dt", dt, above=0), checks.count("segment", segment)
+    dt = checks.real("dt", dt, above=0)
     count = dim if count is None else checks.count("count", count, most=dim)
-    driving, discard, segments = _segments(network, steps, inputs, segment, discard)
+    inputs, steps, discard = _times(network, steps, inputs, discard)
     rng = np.random.default_rng(seed)
+    frame = random_frame(rng, members, dim, count)
     run = propagate_tangents(
-        network,
-        state,
-        random_frame(rng, members, dim, count),
-        segments=discard + segments,
-        segment=segment,
-        inputs=driving,
-        states=count == dim,
+        network, state, frame, steps=discard + steps, inputs=inputs, states=count == dim
     )
     if not np.all(run.bounded):
-        time = (np.argmin(run.bounded) + 1) * segment * dt
-        raise ValueError(
-            f"state: got one whose orbit left all bounds after {time:.6g} units of time, expected "
-            "bounded orbits"
-        )
+        got = f"left all bounds after {(np.argmin(run.bounded) + 1) * dt:.6g} units of time"
+        raise ValueError(f"state: got one whose orbit {got}, expected bounded orbits")
     volume = np.nan
     if run.states is not None:
-        begin = discard * segment
-        left = None if driving is None else driving[:, begin:].transpose(1, 0, 2)
-        volume = segment * _mean_volume(network, run.states[begin:].numpy(), left)
+        left = None if inputs is None else inputs[:, discard:].transpose(1, 0, 2)
+        volume = _mean_volume(network, run.states[discard:].numpy(), left)
     logarithms = run.logarithms[discard:].numpy()
-    return Spectrum.from_growth(logarithms, segment * dt, dim=dim, rng=rng, volumes=volume)
+    return Spectrum.from_growth(logarithms, dt, dim=dim, rng=rng, volumes=volume)
 
 
-def _segments(network, steps, inputs, segment, discard):
-    """Inputs in whole segments, and how many segments are discarded and averaged over."""
+def _times(network, steps, inputs, discard):
+    """Inputs, and how many steps are averaged over and discarded."""
     if (steps is None) == (inputs is None):
         beside = "without" if inputs is None else "beside"
         raise ValueError(f"steps: got {steps} {beside} inputs, expected one of the two")
-    if discard is not None:
-        discard = -(-checks.count("discard", discard, least=0) // segment)
     if inputs is None:
-        segments = max(1, checks.count("steps", steps) // segment)
-        return None, -(-segments // 4) if discard is None else discard, segments
-    inputs = checks.reals("inputs", inputs, ("members", "time", network.inputs))
-    whole = inputs.shape[1] // segment
-    discard = -(-whole // 5) if discard is None else discard
-    if whole <= discard:
-        raise ValueError(
-            f"inputs: got {inputs.shape[1]} steps, expected more than {discard * segment} "
-            "that are discarded"
-        )
-    return inputs[:, : whole * segment], discard, whole - discard
+        time, part = checks.count("steps", steps), 4
+    else:
+        inputs = checks.reals("inputs", inputs, ("members", "time", network.inputs))
+        time, part = inputs.shape[1], 5
+    discard = -(-time // part) if discard is None else checks.count("discard", discard, least=0)
+    steps = time if inputs is None else time - discard
+    if steps < 1:
+        raise ValueError(f"inputs: got {time} steps, expected more than {discard}, discarded")
+    return inputs, steps, discard
 
 
 def _mean_volume(network, states, inputs):

@@ -49,3 +49,23 @@ def fori_loop(body: Callable[[Any, T], T], carry: T, steps: int, unroll: int = 1
     for k in range(turns, steps):
         carry = body(k, carry)
     return carry
+
+
+def scan(
+    step: Callable, state: Any, steps: int, like: Any, unroll: int = 1, reverse: bool = False
+) -> tuple:
+    """``state, kept = step(k, state)`` by :func:`fori_loop`: the last state, and all that is kept.
+
+    What a step keeps is a tensor of the shape and type of ``like``, a tuple of such, or
+    ``()``; over the steps it is stacked along a new first axis. In ``reverse``, k runs down to 0.
+    """
+    map_all = tf.nest.map_structure
+    arrays = map_all(lambda x: tf.TensorArray(x.dtype, steps, element_shape=x.shape), like)
+
+    def body(k, carry):
+        k = steps - 1 - k if reverse else k
+        state, kept = step(k, carry[0])
+        return state, map_all(lambda array, x: array.write(k, x), carry[1], kept)
+
+    state, arrays = fori_loop(body, (state, arrays), steps, unroll)
+    return state, map_all(lambda array: array.stack(), arrays)

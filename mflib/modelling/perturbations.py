@@ -101,13 +101,11 @@ def sweep_parameter(
     """
     visited = checks.reals("values", values, ("values",))
     settle, steps = checks.count("settle", settle, least=0), checks.count("steps", steps)
-    outputs, states = [], []
+    seen = []
     for value in visited:
-        run = free_run(network_at(value), state, settle + steps)
-        state = run.state
-        outputs.append(run.outputs.numpy()[:, settle:])
-        states.append(run.state.numpy())
-    return Branch(visited, np.array(outputs), np.array(states))
+        outputs, state, _ = free_run(network_at(value), state, settle + steps)
+        seen.append((outputs.numpy()[:, settle:], state.numpy()))
+    return Branch(visited, *map(np.array, zip(*seen, strict=True)))
 
 
 def rotation(outputs: ArrayLike, dt: float, least: float = 0.05) -> Rotation:
@@ -159,8 +157,8 @@ def scale_recurrence(network: Recurrent, gain: float) -> Recurrent:
     ValueError
         If the gain is no finite number.
     """
-    gain = checks.real("gain", gain)
-    return replace(network, recurrent_kernel=gain * network.recurrent_kernel)
+    kernel = checks.real("gain", gain) * network.recurrent_kernel
+    return replace(network, recurrent_kernel=kernel)
 
 
 def shift_forget_bias(network: LSTM, shift: float) -> LSTM:
@@ -183,12 +181,11 @@ def interpolate_weights(first: Recurrent, second: Recurrent, share: float) -> Re
     ValueError
         If the networks are not of one kind and shape, or the share is no finite number.
     """
-    share = checks.real("share", share)
-    shapes = [{k: tuple(w.shape) for k, w in one.weights().items()} for one in (first, second)]
-    if type(first) is not type(second) or shapes[0] != shapes[1]:
+    share, ends = checks.real("share", share), second.weights()
+    if repr(first) != repr(second):  # which tells kind, sizes and type
         raise ValueError(f"second: got {second}, expected the kind and shape of {first}")
-    ends = first.weights(), second.weights()
-    return replace(first, **{k: (1 - share) * w + share * ends[1][k] for k, w in ends[0].items()})
+    between = {name: (1 - share) * w + share * ends[name] for name, w in first.weights().items()}
+    return replace(first, **between)
 
 
 def run_with_kicks(
@@ -224,7 +221,7 @@ def run_with_kicks(
     for _ in range(times):
         run = free_run(network, current + size * rng.normal(size=current.shape), every)
         current = run.state.numpy()
-        outputs.append(run.outputs.numpy())
+        outputs.append(run.outputs)
     return np.stack(outputs, axis=1)
 
 

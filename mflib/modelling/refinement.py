@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -21,6 +22,9 @@ from mflib.modelling.backpropagation import backpropagate_solved
 from mflib.modelling.training import Trained, TrainingConfig, _clean, _standardise, train
 from mflib.networks.lstm import LSTM
 from mflib.networks.recurrent import cast, replace
+
+MEMORY = 100
+"""Steps that L-BFGS remembers."""
 
 
 @dataclass(frozen=True)
@@ -38,18 +42,15 @@ class RefinementConfig:
     noise : float
         Standard deviation of noise on the inputs, in units of the data's scale, drawn once. It
         keeps what the network has learned beside the attractors.
-    memory : int
-        Steps that L-BFGS remembers.
     """
 
     iterations: int = 400
     window: int = 40
     burn_in: int = 10
     noise: float = 0.0
-    memory: int = 100
 
     def __post_init__(self) -> None:
-        _clean(self, "iterations", "window", "memory")
+        _clean(self, "iterations", "window")
         checks.real("noise", self.noise, least=0)
 
 
@@ -104,33 +105,31 @@ def refine(
     weights = {k: w for k, w in start.weights().items() if not k.startswith("readout")}
     ends = np.cumsum([np.size(weight) for weight in weights.values()])[:-1]
 
-    def unpacked(point):
+    def packed(tensors):
+        return np.concatenate([np.ravel(tensors[name]) for name in weights])
+
+    def solved(point):
         parts = zip(weights.items(), np.split(point, ends), strict=True)
-        return replace(start, **{k: tf.reshape(part, w.shape) for (k, w), part in parts})
+        there = replace(start, **{k: tf.reshape(part, w.shape) for (k, w), part in parts})
+        return backpropagate_solved(there, inputs, targets, config.burn_in)
 
     def value(point):
-        loss, gradient, _ = backpropagate_solved(unpacked(point), inputs, targets, config.burn_in)
-        return float(loss), np.concatenate([np.ravel(gradient[name]) for name in weights])
+        loss, gradient, _ = solved(point)
+        return float(loss), packed(gradient)
 
-    losses = []
-    bar = tqdm(total=config.iterations, unit="iteration", disable=not progress)
+    losses, count = [], config.iterations
 
     def report(intermediate_result):
         losses.append(float(intermediate_result.fun))
         bar.set_postfix_str(f"loss {losses[-1]:.1e}")
         bar.update()
 
-    options = {"maxiter": config.iterations, "maxfun": 10 * config.iterations, "ftol": 0, "gtol": 0}
-    with bar:
+    options = {"maxiter": count, "maxfun": 10 * count, "maxcor": MEMORY, "ftol": 0, "gtol": 0}
+    with tqdm(total=count, unit="iteration", disable=not progress) as bar:
         found = minimize(
-            value,
-            np.concatenate([np.ravel(weight) for weight in weights.values()]),
-            jac=True,
-            method="L-BFGS-B",
-            callback=report,
-            options=options | {"maxcor": config.memory},
+            value, packed(weights), jac=True, method="L-BFGS-B", callback=report, options=options
         )
-    *_, refined = backpropagate_solved(unpacked(found.x), inputs, targets, config.burn_in)
+    *_, refined = solved(found.x)
     return Trained(refined.in_units(location, scale), np.array(losses), seed)
 
 
@@ -149,9 +148,7 @@ def train_and_refine(
     trajectories: Sequence[ArrayLike],
     first: TrainingConfig,
     then: RefinementConfig,
-    *,
-    seed: int,
-    progress: bool = True,
+    **options: Any,
 ) -> LSTM:
     """Train a network in two stages: Adam finds a stable closed loop, L-BFGS makes it exact.
 
@@ -163,13 +160,13 @@ def train_and_refine(
         Of :func:`~mflib.modelling.training.train`.
     then
         Of :func:`refine`.
-    seed : int
-        Of windows and noise.
+    options
+        ``seed`` and ``progress``, of both.
 
     Returns
     -------
     LSTM
         In double precision, in the units of the trajectories.
     """
-    trained = train(network, trajectories, first, seed=seed, progress=progress)
-    return refine(trained.network, trajectories, then, seed=seed, progress=progress).network
+    trained = train(network, trajectories, first, **options).network
+    return refine(trained, trajectories, then, **options).network

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -179,9 +180,8 @@ def train_many(
     list of Trained
         In the order of ``seeds``.
     """
-    total = config.steps * len(seeds)
+    total, stopped = config.steps * len(seeds), threading.Event()
     bar = tqdm(total=total, desc=f"{len(seeds)} networks", unit="step", disable=not progress)
-    stopped = threading.Event()
 
     def report(count):
         if stopped.is_set():
@@ -189,17 +189,15 @@ def train_many(
         with bar.get_lock():
             bar.update(count)
 
+    def job(network, seed):
+        return _train(network, trajectories, config, seed, report)
+
     # the compiled program releases the interpreter, and one small network fills one core only
     with bar, ThreadPoolExecutor(processors()) as pool:
         try:
-            jobs = [
-                pool.submit(_train, create(seed), trajectories, config, seed, report)
-                for seed in seeds
-            ]
-            return [job.result() for job in jobs]
+            return list(pool.map(job, map(create, seeds), seeds))  # which cancels if one fails
         finally:
             stopped.set()
-            pool.shutdown(cancel_futures=True)
 
 
 def processors() -> int:
@@ -215,57 +213,44 @@ def _train(network, trajectories, config, seed, report):
     unit = start.target_scale(data)
     if not network.standardised:
         start = _scale_readout(start, 1 / unit)
-    zeros = {name: tf.zeros_like(weight) for name, weight in start.weights().items()}
-    carry, losses = (start, zeros, zeros), []
+    weights = start.weights()
+    zeros = {name: tf.zeros_like(weight) for name, weight in weights.items()}
+    carry, losses = (weights, zeros, zeros), []
     halves = start.units >= WIDE and config.batch % 2 == 0
-    program = _steps_in_halves if halves else _steps
+    program, gradient = (_steps_in_halves, _gradient_in_halves) if halves else (_steps, _gradient)
     numbers = (config.steps, config.learning_rate, *config.noise, config.clip)
     tensors = [tf.constant(number, start.dtype) for number in numbers]
-    plan = _Plan(config.batch, config.window, config.burn_in, config.forcing, halves, *tensors)
+    plan = _Plan(*tensors, config.batch, config.window, config.burn_in, config.forcing, gradient)
     for first in range(0, config.steps, STEPS_PER_CALL):
         count = min(STEPS_PER_CALL, config.steps - first)
-        carry, loss = program(carry, data, plan, tf.constant([seed, first]), count)
+        carry, loss = program(carry, start, data, plan, tf.constant([seed, first]), count)
         losses.append(float(loss))
         report(count)
-    trained = _scale_readout(carry[0], unit).in_units(location, scale)
+    trained = _scale_readout(replace(start, **carry[0]), unit).in_units(location, scale)
     return Trained(trained, np.array(losses), seed)
 
 
-class _Plan(NamedTuple):
-    """A configuration as compiled programs take it.
-
-    Tensors are arguments of a program, so that their values share one; the rest is part of it.
-    """
-
-    batch: int
-    window: int
-    burn_in: int
-    forcing: TeacherForcing
-    halves: bool
-    steps: tf.Tensor
-    learning_rate: tf.Tensor
-    first_noise: tf.Tensor
-    last_noise: tf.Tensor
-    clip: tf.Tensor
+# A configuration as compiled programs take it. The first five are tensors and arguments of the
+# programs, so that their values share one; the rest is part of it.
+_Plan = namedtuple(
+    "_Plan", "steps learning_rate first_noise last_noise clip batch window burn_in forcing gradient"
+)
 
 
-def _adam_steps(carry, data, plan, seed_and_first, count):
-    """``count`` steps of Adam from step ``first`` on: new ``(network, m, v)`` and mean loss."""
-    network, m, v = carry
-    seed, first = tf.unstack(seed_and_first)
+def _adam_steps(carry, network, data, plan, seed_and_first, count):
+    """``count`` steps of Adam from step ``first`` on: new ``(weights, m, v)`` and mean loss."""
     target_scale = network.target_scale(data)
-    gradient_of = _gradient_in_halves if plan.halves else _gradient
 
     def step(k, carry):
-        weights, m, v, total = carry
-        current = replace(network, **weights)
-        inputs, targets, alpha = _windows(current, data, plan, tf.stack([seed, first + k]))
-        loss, gradient = gradient_of(current, inputs, targets / target_scale, plan.burn_in, alpha)
-        return *_adam_step(weights, gradient, m, v, plan, first + k), total + loss
+        (weights, m, v), total = carry
+        current, seed_and_step = replace(network, **weights), seed_and_first + tf.stack([0, k])
+        inputs, targets, alpha = _windows(current, data, plan, seed_and_step)
+        targets /= target_scale
+        loss, gradient = plan.gradient(current, inputs, targets, plan.burn_in, alpha)
+        return _adam_step(weights, gradient, m, v, plan, seed_and_step[1]), total + loss
 
-    carry = (network.weights(), m, v, tf.zeros((), data.dtype))
-    weights, m, v, total = fori_loop(step, carry, count)
-    return (replace(network, **weights), m, v), total / count
+    carry, total = fori_loop(step, (carry, tf.zeros((), data.dtype)), count)
+    return carry, total / count
 
 
 _steps, _steps_in_halves = jit(_adam_steps), jit(_adam_steps, whole=False)
@@ -289,7 +274,7 @@ def _windows(network, data, plan, seed_and_step):
     )
     alpha = plan.forcing.shares(plan.window - plan.burn_in, done, lots)
     if alpha is not None:
-        alpha = tf.concat([tf.ones((plan.burn_in,), dtype), alpha], axis=0)
+        alpha = tf.concat([tf.ones(plan.burn_in, dtype), alpha], axis=0)
     return inputs, network.target(inputs, windows[1:]), alpha
 
 
@@ -347,18 +332,14 @@ def _standardise(network, trajectories, window):
         raise ValueError(f"network: got {network!r}, expected an Elman network, a GRU or an LSTM")
     _closable(network)
     if getattr(trajectories, "ndim", None) == 2:
-        raise ValueError(
-            f"trajectories: got one array of shape {trajectories.shape}, expected a list of "
-            "arrays; of one trajectory, [trajectory]"
-        )
+        got = f"one array of shape {trajectories.shape}"
+        raise ValueError(f"trajectories: got {got}, expected a list of arrays, as [trajectory]")
     shape = ("samples", network.inputs)
     arrays = [checks.reals("trajectories", x, shape) for x in trajectories]
     lengths = sorted({len(x) for x in arrays})
     if len(lengths) != 1 or lengths[0] < window + 2:
-        raise ValueError(
-            f"trajectories: got lengths {lengths}, expected one for all, at least {window + 2} for "
-            f"windows of {window}"
-        )
+        expected = f"one for all, at least {window + 2} for windows of {window}"
+        raise ValueError(f"trajectories: got lengths {lengths}, expected {expected}")
     location, scale = standardisation(arrays)
     if not scale > 0:
         raise ValueError("trajectories: got one point only, expected data that moves")
