@@ -14,7 +14,7 @@ import numpy.typing as npt
 from mflib import checks
 from mflib.dynamics.distances import sliced_quantiles
 from mflib.dynamics.estimates import Estimate, success_rate
-from mflib.dynamics.lyapunov import growth_rate, neighbour_distances, parts_at_once
+from mflib.dynamics.lyapunov import growth_rate
 from mflib.dynamics.trajectories import ESCAPE
 
 STILL = 1e-3
@@ -108,12 +108,11 @@ def classify(
     if period is not None:
         return Behaviour("limit cycle", period)
     try:
-        curve = neighbour_distances(tail)
+        exponent = growth_rate(tail, dt)
     except ValueError:  # too short
         return Behaviour("torus or undecided", exponent=0.0)
-    if parts_at_once(curve):
+    if exponent is None:
         return Behaviour("noisy or unevenly sampled")
-    exponent = growth_rate(curve, dt)
     chaotic = exponent * len(tail) * dt > 1
     return Behaviour("chaos" if chaotic else "torus or undecided", exponent=exponent)
 

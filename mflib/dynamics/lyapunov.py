@@ -258,19 +258,16 @@ def benettin_spectrum(
     frame = random_frame(rng, members, dim, count)
     logarithms = np.empty((segments, members, count))
     volumes = np.empty((segments, members))
-    for n in range(-discard, segments):
-        with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        for n in range(-discard, segments):
             state, frame, volume = advance(state, frame)
-        if not np.all(np.isfinite(state)):
-            raise ValueError(
-                f"state: got one whose orbit left all bounds after {(discard + n + 1) * time:.6g} "
-                "units of time, expected bounded orbits"
-            )
-        frame, lengths = _orthonormal(np.asarray(frame))
-        if n >= 0:
-            with np.errstate(divide="ignore"):
+            if not np.all(np.isfinite(state)):
+                gone = f"{(discard + n + 1) * time:.6g} units of time"
+                raise ValueError(f"state: got one whose orbit left all bounds after {gone}")
+            frame, lengths = _orthonormal(np.asarray(frame))
+            if n >= 0:
                 logarithms[n] = np.log(lengths)
-            volumes[n] = np.nan if volume is None else volume
+                volumes[n] = np.nan if volume is None else volume
     return Spectrum.from_growth(logarithms, time, dim=dim, rng=rng, volumes=volumes, forced=forced)
 
 
@@ -447,13 +444,30 @@ def rosenstein_exponent(points: npt.ArrayLike, dt: float) -> float:
     """
     points = checks.reals("points", points, ("steps", "dim"), least=200)
     dt = checks.real("dt", dt, above=0)
-    curve = neighbour_distances(points)
-    if parts_at_once(curve):
+    rate = growth_rate(points, dt)
+    if rate is None:
         raise ValueError("points: got a series in which noise or uneven sampling dominates")
-    return growth_rate(curve, dt)
+    return rate
 
 
-def neighbour_distances(points: np.ndarray) -> np.ndarray:
+def growth_rate(points: np.ndarray, dt: float) -> float | None:
+    """Slope of the rise of neighbours' mean logarithmic distance, per unit of time.
+
+    0 if neighbours stay together, as on a cycle or torus. None if they part in their first step by
+    much of the whole way, and then slow down: in deterministic motion the second step takes them
+    about as far as the first.
+    """
+    curve = _neighbour_distances(points)
+    rise, (first, second) = curve.max() - curve[0], np.diff(curve[:3])
+    if rise < 1:
+        return 0.0
+    if first > PARTING * rise and first > 2 * second:
+        return None
+    curve = curve[: max(int(np.argmax(curve >= curve[0] + 0.8 * rise)) + 1, 3)]
+    return max(float(np.polyfit(dt * np.arange(len(curve)), curve, 1)[0]), 0.0)
+
+
+def _neighbour_distances(points):
     """Mean logarithm of the distance of neighbours, 0 steps on to a tenth of all."""
     from scipy.spatial import cKDTree
 
@@ -470,25 +484,6 @@ def neighbour_distances(points: np.ndarray) -> np.ndarray:
     distance = np.linalg.norm(points[i + ahead] - points[j + ahead], axis=-1)
     least = 1e-12 * max(float(np.linalg.norm(np.ptp(points, axis=0))), 1e-300)
     return np.mean(np.log(np.maximum(distance, least)), axis=1)
-
-
-def parts_at_once(curve: np.ndarray) -> bool:
-    """Whether neighbours part in their first step by much of the whole way, and then slow down.
-
-    In deterministic motion the second step takes them about as far as the first.
-    """
-    first, second = np.diff(curve[:3])
-    rise = curve.max() - curve[0]
-    return bool(rise >= 1 and first > PARTING * rise and first > 2 * second)
-
-
-def growth_rate(curve: np.ndarray, dt: float) -> float:
-    """Slope of the curve's rise; 0 if neighbours stay together, as on a cycle or torus."""
-    rise = curve.max() - curve[0]
-    if rise < 1:
-        return 0.0
-    curve = curve[: max(int(np.argmax(curve >= curve[0] + 0.8 * rise)) + 1, 3)]
-    return max(float(np.polyfit(dt * np.arange(len(curve)), curve, 1)[0]), 0.0)
 
 
 def _correlation_time(points):

@@ -142,10 +142,10 @@ class System:
             warnings.simplefilter("ignore", np.exceptions.ComplexWarning)
             rough = differences(function, 0.3, near)
             try:
-                error = np.abs(complex_steps(function, 0.3, near) - rough)
+                apart = np.abs(complex_steps(function, 0.3, near) - rough)
             except TypeError:  # a function that takes no complex numbers
                 return differences
-        return differences if np.any(error > 1e-4 * (1 + np.abs(rough))) else complex_steps
+        return differences if np.any(apart > 1e-4 * (1 + np.abs(rough))) else complex_steps
 
     @property
     def dim(self) -> int:
