@@ -70,7 +70,7 @@ MODELS = {
     "mixed precision": lambda: sequential(
         layers.LSTM(5, dtype="mixed_float16"), layers.Dense(3, dtype="mixed_float16")
     ),
-    "no loop": lambda: sequential(layers.LSTM(5), layers.Dense(1)),
+    "no loop": lambda: sequential(layers.LSTM(5), layers.Dense(2)),
 }
 
 
@@ -153,6 +153,7 @@ OTHERWISE = {
     "clipped": lambda: functional(
         lambda x: layers.Dense(3)(layers.LSTM(5)(keras.ops.clip(x, -5.0, 5.0)))
     ),
+    "fewer outputs": lambda: functional(lambda x: 1.0 + layers.Dense(2)(layers.LSTM(5)(x))),
     "subclass": subclass,
     "half a residual": lambda: functional(
         lambda x: 0.5 * x[:, -1] + layers.Dense(3)(layers.LSTM(5)(x))
@@ -199,7 +200,7 @@ REFUSED = {
     ),
     "Dense activation is tanh": lambda: sequential(layers.LSTM(4), layers.Dense(2, "tanh")),
     "expected a built model": lambda: keras.Sequential([layers.LSTM(4), layers.Dense(2)]),
-    "got readout_bias with values that are not finite": spoiled,
+    "readout_bias: got values that are not finite": spoiled,
     "got str, expected a Keras model": lambda: "model.keras",
 }
 

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from mflib import checks
 from mflib.networks.elman import Elman
 from mflib.networks.gru import GRU
 from mflib.networks.lstm import LSTM, IncrementLSTM
@@ -58,22 +59,20 @@ def from_keras(model: keras.Model) -> Recurrent:
     recurrent = [layer for layer in model.layers if type(layer) in KINDS]
     dense = [layer for layer in model.layers if type(layer) is keras.layers.Dense]
     if len(recurrent) != 1 or len(dense) != 1:
-        raise ValueError(
-            f"model: got layers {names}, expected one SimpleRNN, GRU or LSTM and one Dense"
-        )
-    weights = _weights(recurrent[0], dense[0])
-    tolerance = np.finfo(tf.as_dtype(recurrent[0].compute_dtype).as_numpy_dtype).eps ** 0.75
-    differences = {}
-    for kind in KINDS[type(recurrent[0])]:
-        network = kind(**weights)
-        differences[kind.__name__] = _difference(model, recurrent[0], network)
-        if differences[kind.__name__] <= tolerance:
+        wanted = "one SimpleRNN, GRU or LSTM and one Dense"
+        raise ValueError(f"model: got layers {names}, expected {wanted}")
+    layer, weights = recurrent[0], _weights(recurrent[0], dense[0])
+    tolerance = np.finfo(layer.compute_dtype).eps ** 0.75
+    can_add = weights["kernel"].shape[0] == dense[0].units  # its input, as an IncrementLSTM does
+    networks = [kind(**weights) for kind in KINDS[type(layer)][: 1 + can_add]]
+    differences = [_difference(model, layer, network) for network in networks]
+    for network, difference in zip(networks, differences, strict=True):
+        if difference <= tolerance:
             return network
-    found = ", ".join(f"from those of {name} by {gap:.1g}" for name, gap in differences.items())
     raise ValueError(
-        f"model: its outputs on random cues differ {found} of their size, so there is more to it "
-        f"than its layers {names}, one after the other; expected no operation before, between or "
-        "after them. What scales inputs and outputs alike is left out and given to `in_units`"
+        f"model: its outputs on random cues differ by {min(differences):.1g} of their size from "
+        f"those of its layers {names}, one after the other; expected no operation before, between "
+        "or after them. What scales inputs and outputs alike is left out and given to `in_units`"
     )
 
 
@@ -88,11 +87,12 @@ def to_keras(network: Recurrent) -> keras.Model:
     if getattr(network, "peepholes", None) is not None:
         raise ValueError(f"network: got {network}, expected none with peepholes: Keras has none")
     layer = next(layer for layer, kinds in KINDS.items() if type(network) in kinds)
-    inputs = keras.Input((None, network.inputs), dtype=network.dtype.name)
-    units = layer(network.units, return_sequences=True, dtype=network.dtype.name)(inputs)
-    outputs = keras.layers.Dense(network.outputs, dtype=network.dtype.name)(units)
+    dtype = network.dtype.name
+    inputs = keras.Input((None, network.inputs), dtype=dtype)
+    units = layer(network.units, return_sequences=True, dtype=dtype)(inputs)
+    outputs = keras.layers.Dense(network.outputs, dtype=dtype)(units)
     if isinstance(network, IncrementLSTM):
-        outputs = keras.layers.Add(dtype=network.dtype.name)([inputs, outputs])
+        outputs = keras.layers.Add(dtype=dtype)([inputs, outputs])
     model = keras.Model(inputs, outputs)
     model.set_weights([weight.numpy() for weight in network.weights().values()])
     return model
@@ -114,24 +114,14 @@ def _weights(layer: keras.layers.RNN, dense: keras.layers.Dense) -> dict[str, tf
             raise ValueError(f"model: {name} is {got}, expected {wanted}")
     if not (layer.built and dense.built):
         raise ValueError("model: got layers without weights, expected a built model")
-    weights = {
-        "kernel": layer.cell.kernel,
-        "recurrent_kernel": layer.cell.recurrent_kernel,
-        "bias": layer.cell.bias,
-        "readout_kernel": dense.kernel,
-        "readout_bias": dense.bias,
-    }
-    if weights["bias"] is None:
-        columns = weights["kernel"].shape[1]
-        weights["bias"] = np.zeros((2, columns) if hasattr(layer, "reset_after") else columns)
-    if weights["readout_bias"] is None:
-        weights["readout_bias"] = np.zeros(dense.units)
-    arrays = {name: np.asarray(weight) for name, weight in weights.items()}
-    for name, array in arrays.items():
-        if not np.all(np.isfinite(array)):
-            raise ValueError(f"model: got {name} with values that are not finite")
-    dtype = arrays["kernel"].dtype
-    return {name: tf.constant(array, dtype) for name, array in arrays.items()}
+    cell = layer.cell
+    found = cell.kernel, cell.recurrent_kernel, cell.bias, dense.kernel, dense.bias
+    shapes = KINDS[type(layer)][0].layout(cell.kernel.shape[0], layer.units, dense.units)
+    weights = dict(zip(shapes, found, strict=False))  # peepholes, which come last, are not found
+    for name, weight in weights.items():
+        array = np.zeros(shapes[name]) if weight is None else np.asarray(weight)
+        weights[name] = tf.constant(checks.reals(name, array, shapes[name]), cell.kernel.dtype)
+    return weights
 
 
 def _difference(model: keras.Model, layer: keras.layers.RNN, network: Recurrent) -> float:
@@ -140,14 +130,15 @@ def _difference(model: keras.Model, layer: keras.layers.RNN, network: Recurrent)
     batch, time = batch or len(AMPLITUDES), time or 12
     cue = np.random.default_rng(0).normal(size=(batch, time, network.inputs))
     cue *= np.resize(AMPLITUDES, (batch, 1, 1))
-    before = [keras.ops.copy(x) for x in layer.states] if layer.stateful else []
-    if layer.stateful:
-        layer.reset_state()
-    theirs = np.asarray(model(tf.constant(cue, network.dtype), training=False), float)
-    for variable, value in zip(layer.states if layer.stateful else [], before, strict=True):
+    cue, states = tf.constant(cue, network.dtype), layer.states if layer.stateful else []
+    before = [keras.ops.copy(variable) for variable in states]
+    for variable in states:
+        variable.assign(keras.ops.zeros_like(variable))
+    theirs = np.asarray(model(cue, training=False), float)
+    for variable, value in zip(states, before, strict=True):
         variable.assign(value)
     state, outputs = network.initial_state(batch), []
-    for u in tf.unstack(tf.constant(cue, network.dtype), axis=1):
+    for u in tf.unstack(cue, axis=1):
         state = network.step(state, u)
         outputs.append(network.readout(state))
     ours = np.stack(outputs, axis=1).astype(float)
