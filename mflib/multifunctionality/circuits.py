@@ -351,7 +351,7 @@ def lesions(
     found = judge(lesioned, tasks, dt, cues_per_task=cues_per_task * count)
     verdicts = [zip(found.strict[t.name], found.recovered[t.name], strict=True) for t in tasks]
     passed = [[before.passed and after.passed for before, after in pairs] for pairs in verdicts]
-    return np.reshape(passed, (len(tasks), -1, count)).all(axis=1).T
+    return np.all(np.reshape(passed, (len(tasks), -1, count)), axis=1).T
 
 
 def decoding(

@@ -72,7 +72,7 @@ class LSTM(Recurrent):
         return super().layout(inputs, units, outputs) | {"peepholes": (3, units)}
 
     @classmethod
-    def create(cls, *sizes: int, peepholes: bool = False, **options: Any) -> Self:
+    def create(cls, *sizes: Any, peepholes: bool = False, **options: Any) -> Self:
         """A freshly initialised network, the way Keras does it.
 
         As :meth:`Recurrent.create`, but the forget gate's bias is one. Peepholes start at zero.

@@ -245,7 +245,7 @@ class Recurrent(Layer):
             for name, value in (("location", location), ("scale", scale))
         )
         if not np.all(unit > 0):
-            raise ValueError(f"scale: got {scale}, expected positive numbers")
+            raise ValueError(f"scale: got {scale!r}, expected positive numbers")
         kernel = self.kernel / unit[:, None]
         return replace(
             self,

@@ -255,8 +255,8 @@ def fit_readout(
     tasks, samples, _ = checks.reals("states", states, shape).shape
     targets = checks.reals("targets", targets, (tasks, samples, reservoir.outputs))
     ridge = checks.real("ridge", ridge, above=0)
-    weights = np.full(tasks, 1 / tasks) if weights is None else weights
-    blend = checks.reals("weights", weights, (tasks,))
+    equal = np.full(tasks, 1 / tasks)
+    blend = checks.reals("weights", equal if weights is None else weights, (tasks,))
     if np.any(blend < 0) or not np.any(blend):
         raise ValueError(f"weights: got {weights}, expected none negative and one positive")
     gram, cross = np.zeros(()), np.zeros(())
