@@ -123,11 +123,12 @@ def load_claims(path: str | Path | None = None) -> dict[str, Claim]:
             id = f"{chapter}.{quantity}"
             if problem := _problem(entry):
                 raise ValueError(f"{path.name}, [{id}]: {problem}")
+            fields: dict[str, Any]
             fields = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
             criterion = next(key for key in _CRITERIA if key in fields)
             fields |= {"criterion": criterion, "bound": fields.pop(criterion)}
             width = [(kind, fields.pop(kind)) for kind in ("abs", "rel") if kind in fields]
-            claims[id] = Claim(id=id, tolerance=width[0] if width else None, **fields)
+            claims[id] = Claim(id, tolerance=width[0] if width else None, **fields)
     return claims
 
 
@@ -184,10 +185,8 @@ _KEYS: dict[str, tuple[str, Callable[[Any], bool]]] = {
 
 def format_number(value: float | bool | None, digits: int = 4) -> str:
     """A number with the digits a reader needs, or all digits of an integer."""
-    if value is None:
-        return "not finite"
-    if isinstance(value, bool):
-        return "true" if value else "false"
+    if value is None or isinstance(value, bool):
+        return {None: "not finite", True: "true", False: "false"}[value]
     if isinstance(value, int):
         return f"{value:,}"
     if value == 0 or 1e-3 <= abs(value) < 1e4:

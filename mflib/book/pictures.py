@@ -73,25 +73,20 @@ def two_runs_movie(
     length = cues.shape[1]
     runs = np.concatenate([cues, outputs], axis=1)
     figure, panels = plt.subplots(1, len(tasks), figsize=(6.4, 3.5), dpi=150, sharey=True)
-    artists = []
-    for axes, task in zip(panels, tasks, strict=True):
-        colour, marker = ATTRACTORS[task.name]
-        plane(axes, reach=1.15 * max(np.abs(runs).max(), task.radius)).axis("off")
-        (heard,) = axes.plot([], [], color="#9a9a9a", linewidth=4, solid_capstyle="round")
-        (drawn,) = axes.plot([], [], color=colour, linewidth=2.4, solid_capstyle="round")
-        (pen,) = axes.plot([], [], marker, color=colour, markersize=11)
-        words = axes.text(0, 0, "", ha="center", va="center", fontsize=13, linespacing=1.5)
-        artists.append((heard, drawn, pen, words, colour, task))
+    words = {"ha": "center", "va": "center", "fontsize": 13, "linespacing": 1.5}
 
     def draw(frame):
-        for run, (heard, drawn, pen, words, colour, task) in zip(runs, artists, strict=True):
+        for axes, run, task in zip(panels, runs, tasks, strict=True):
+            axes.clear()
+            plane(axes, reach=1.15 * max(np.abs(runs).max(), task.radius)).axis("off")
+            colour, marker = ATTRACTORS[task.name]
+            heard, drawn = run[: min(frame, length) + 1], run[length : frame + 1]
+            axes.plot(*heard.T, color="#9a9a9a", linewidth=4, solid_capstyle="round")
+            axes.plot(*drawn.T, color=colour, linewidth=2.4, solid_capstyle="round")
             listening = frame < length
             shade = GREY if listening else colour
-            heard.set_data(*run[: min(frame, length) + 1].T)
-            drawn.set_data(*run[length : frame + 1].T)
-            pen.set_data(*run[frame : frame + 1].T)
-            pen.set_color(shade)
-            words.set_text(f"cue {task.name}\nlistening" if listening else "loop closed")
-            words.set_color(shade)
+            axes.plot(*run[frame], marker, color=shade, markersize=11)
+            text = f"cue {task.name}\nlistening" if listening else "loop closed"
+            axes.text(0, 0, text, color=shade, **words)
 
     return movie(figure, draw, range(0, runs.shape[1], 2), alt)

@@ -170,11 +170,10 @@ def _run(experiment: Experiment, missing: list, workers: int | None) -> Iterator
     """Points as they finish."""
     from distributed import Client, as_completed
 
-    scheduler, local = os.environ.get("MFLIB_SCHEDULER") or None, {}
-    if scheduler is None:  # each point has one processor to itself
-        local = {"n_workers": workers, "threads_per_worker": 1, "host": "127.0.0.1"}
-        local |= {"dashboard_address": "127.0.0.1:0", "env": {"TF_NUM_INTRAOP_THREADS": "1"}}
-    with Client(scheduler, **local) as client:
+    here = {"n_workers": workers, "host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
+    one = {"threads_per_worker": 1, "env": {"TF_NUM_INTRAOP_THREADS": "1"}}  # processor to a point
+    scheduler = os.environ.get("MFLIB_SCHEDULER")
+    with Client(scheduler) if scheduler else Client(**here, **one) as client:
         futures = {client.submit(_attempt, experiment, c, pure=False): c for c in missing}
         for future in as_completed(futures):
             lost = future.exception()  # its workers died one after the other
