@@ -22,7 +22,7 @@ ONE, ZERO = tf.ones((1, 1), tf.float64), tf.zeros((1, 1), tf.float64)
 
 def unit(gain, bias=0.0):
     """``h' = tanh(gain * h + bias)``, which its readout does not drive."""
-    return Elman(ZERO, gain * ONE, bias * ONE[0], ONE, ZERO[0])
+    return Elman(ZERO, gain * ONE, bias=bias * ONE[0], readout_kernel=ONE, readout_bias=ZERO[0])
 
 
 def test_a_pitchfork_is_where_the_slope_at_zero_is_one():
@@ -96,7 +96,7 @@ def test_mixed_networks_are_the_ends_and_the_middle():
 
 def test_kicks_are_as_large_as_asked():
     # with gain 0 the state is zero after every step, so all that is seen is the readout's bias
-    network = Elman(ZERO, ZERO, ZERO[0], ONE, ZERO[0])
+    network = Elman(ZERO, ZERO, bias=ZERO[0], readout_kernel=ONE, readout_bias=ZERO[0])
     runs = run_with_kicks(network, np.full((4000, 1), 2.0), kick=0.1, every=2, times=3)
     assert runs.shape == (4000, 3, 2, 1)
     assert np.std(runs[:, 0, 0] - 2) == pytest.approx(0.2, rel=0.05)

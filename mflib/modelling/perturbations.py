@@ -94,7 +94,8 @@ def sweep_parameter(
     >>> from mflib.networks.elman import Elman
     >>> one, zero = tf.ones((1, 1)), tf.zeros((1, 1))
     >>> def unit(g):
-    ...     return Elman(zero, g * one, zero[0], one, zero[0])
+    ...     readout = {"readout_kernel": one, "readout_bias": zero[0]}
+    ...     return Elman(zero, g * one, bias=zero[0], **readout)
     >>> branch = sweep_parameter(unit, [1.5, 0.5], state=[[0.9]], settle=100, steps=1)
     >>> branch.outputs[:, 0, 0, 0].round(2)
     array([0.86, 0.  ], dtype=float32)
