@@ -95,7 +95,7 @@ def warm_up(network: Network, cue: ArrayLike, state: ArrayLike | None = None) ->
     >>> free_run(network, state, steps=50).outputs.shape
     TensorShape([3, 50, 2])
     """
-    return _drive(network, *_driven(network, "cue", cue, state), False)
+    return _drive(network, False, *_driven(network, "cue", cue, state))
 
 
 def drive(network: Network, inputs: ArrayLike, state: ArrayLike | None = None) -> tf.Tensor:
@@ -117,7 +117,7 @@ def drive(network: Network, inputs: ArrayLike, state: ArrayLike | None = None) -
     ValueError
         If the inputs are empty, not finite in the network's type, or of the wrong shape.
     """
-    return _drive(network, *_driven(network, "inputs", inputs, state), True)
+    return _drive(network, True, *_driven(network, "inputs", inputs, state))
 
 
 def free_run(network: Network, state: ArrayLike, steps: int, *, states: bool = False) -> FreeRun:
@@ -242,7 +242,7 @@ def propagate_tangents(
 
 
 @jit
-def _drive(network, inputs, state, every):
+def _drive(network, every, inputs, state):
     """Every state, or the last."""
     samples = tf.transpose(inputs, (1, 0, 2))
 
@@ -303,8 +303,8 @@ def _propagate_tangents(network, state, frame, inputs, steps, states, step):
         return (state, frame), (tf.math.log(lengths), bounded, before if states else ())
 
     like = frame[:, :, 0], tf.constant(True), state if states else ()
-    (state, frame), (*kept, visited) = scan(forwards, (state, frame), steps, like)
-    return TangentRun(state, frame, *kept, visited if states else None)
+    (state, frame), (growth, bounded, visited) = scan(forwards, (state, frame), steps, like)
+    return TangentRun(state, frame, growth, bounded, visited if states else None)
 
 
 def _orthonormal(frame):

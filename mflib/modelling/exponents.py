@@ -82,18 +82,18 @@ def network_spectrum(
     members, dim = _states(network, state, "members").shape
     dt = checks.real("dt", dt, above=0)
     count = dim if count is None else checks.count("count", count, most=dim)
-    inputs, steps, discard = _times(network, steps, inputs, discard)
+    driving, steps, discard = _times(network, steps, inputs, discard)
     rng = np.random.default_rng(seed)
     frame = random_frame(rng, members, dim, count)
     run = propagate_tangents(
-        network, state, frame, steps=discard + steps, inputs=inputs, states=count == dim
+        network, state, frame, steps=discard + steps, inputs=driving, states=count == dim
     )
     if not np.all(run.bounded):
         got = f"left all bounds after {(np.argmin(run.bounded) + 1) * dt:.6g} units of time"
         raise ValueError(f"state: got one whose orbit {got}, expected bounded orbits")
     volume = np.nan
     if run.states is not None:
-        left = None if inputs is None else inputs[:, discard:].transpose(1, 0, 2)
+        left = None if driving is None else driving[:, discard:].transpose(1, 0, 2)
         volume = _mean_volume(network, run.states[discard:].numpy(), left)
     logarithms = run.logarithms[discard:].numpy()
     return Spectrum.from_growth(logarithms, dt, dim=dim, rng=rng, volumes=volume)

@@ -104,8 +104,9 @@ def sweep_parameter(
     settle, steps = checks.count("settle", settle, least=0), checks.count("steps", steps)
     seen = []
     for value in visited:
-        outputs, state, _ = free_run(network_at(value), state, settle + steps)
-        seen.append((outputs.numpy()[:, settle:], state.numpy()))
+        run = free_run(network_at(value), state, settle + steps)
+        state = run.state
+        seen.append((run.outputs.numpy()[:, settle:], run.state.numpy()))
     return Branch(visited, *map(np.array, zip(*seen, strict=True)))
 
 

@@ -220,7 +220,7 @@ def _train(network, trajectories, config, seed, report):
     program, gradient = (_steps_in_halves, _gradient_in_halves) if halves else (_steps, _gradient)
     numbers = (config.steps, config.learning_rate, *config.noise, config.clip)
     tensors = [tf.constant(number, start.dtype) for number in numbers]
-    plan = _Plan(*tensors, config.batch, config.window, config.burn_in, config.forcing, gradient)
+    plan = _Plan(config.batch, config.window, config.burn_in, config.forcing, gradient, *tensors)
     for first in range(0, config.steps, STEPS_PER_CALL):
         count = min(STEPS_PER_CALL, config.steps - first)
         carry, loss = program(carry, start, data, plan, tf.constant([seed, first]), count)
@@ -230,10 +230,10 @@ def _train(network, trajectories, config, seed, report):
     return Trained(trained, np.array(losses), seed)
 
 
-# A configuration as compiled programs take it. The first five are tensors and arguments of the
+# A configuration as compiled programs take it. The last five are tensors and arguments of the
 # programs, so that their values share one; the rest is part of it.
 _Plan = namedtuple(
-    "_Plan", "steps learning_rate first_noise last_noise clip batch window burn_in forcing gradient"
+    "_Plan", "batch window burn_in forcing gradient steps learning_rate first_noise last_noise clip"
 )
 
 
