@@ -7,10 +7,12 @@ from typing import Any
 
 from docutils import nodes
 from docutils.nodes import TextElement
+from numpy.typing import ArrayLike
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.domains.python import PyObject
 from sphinx.environment import BuildEnvironment
+from sphinx.util.typing import stringify_annotation
 
 
 def skip_fields(
@@ -23,13 +25,23 @@ def skip_fields(
 def split_attributes(
     app: Sphinx, what: str, name: str, member: Any, options: Any, lines: list[str]
 ) -> None:
-    """Write `a, b : float` as two attributes, which napoleon does for parameters only."""
-    head, title, attributes = "\n".join(lines).partition("\nAttributes\n----------\n")
-    shared = re.compile(r"^(\w+(?:, \w+)+)( : .*(?:\n .*)*)", re.MULTILINE)
-    attributes = shared.sub(
-        lambda found: "\n".join(name + found[2] for name in found[1].split(", ")), attributes
-    )
-    lines[:] = (head + title + attributes).split("\n")
+    """Write `a, b: what they are` as two attributes, which napoleon does for parameters only."""
+    head, title, attributes = "\n".join(lines).partition("\nAttributes:\n")
+    shared = re.compile(r"^( +)(\w+(?:, \w+)+)( \(.*\))?(:.*(?:\n\1 .*)*)", re.MULTILINE)
+
+    def apart(found: re.Match) -> str:
+        indent, names, shape, text = found.groups("")
+        return "\n".join(f"{indent}{name}{shape}{text}" for name in names.split(", "))
+
+    lines[:] = (head + title + shared.sub(apart, attributes)).split("\n")
+
+
+def name_array_like(
+    app: Sphinx, what: str, name: str, member: Any, options: Any, signature: str, returns: str
+) -> tuple[str, str]:
+    """Write `ArrayLike` in a signature, and not everything that NumPy takes for one."""
+    long = stringify_annotation(ArrayLike, "smart")
+    return signature and signature.replace(long, "ArrayLike"), returns
 
 
 def resolve_anywhere(
@@ -50,5 +62,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
             kind.label = "Attributes"
     app.connect("missing-reference", resolve_anywhere)
     app.connect("autodoc-skip-member", skip_fields)
+    app.connect("autodoc-process-signature", name_array_like)
     app.connect("autodoc-process-docstring", split_attributes, priority=400)  # before napoleon
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,4 +1,4 @@
-"""The example on the page of the library: a flow that is not in the catalogue, from its formula on."""
+"""The example on the page of the library: a flow that is not in the catalogue."""
 
 import re
 from pathlib import Path

@@ -31,22 +31,15 @@ def build(
 ) -> str:
     """Execute what is out of date, check everything, and render the book.
 
-    Parameters
-    ----------
-    root : path
-        The folder that holds `_toc.yml`.
-    parameters : dict
-        The values every chapter runs with; `scale` is one of them.
-    limits : Limits
-        Processes and time.
-    only : str, optional
-        The one chapter to execute. The others are shown as they last ran, or unexecuted;
-        warnings do not stop the rendering then.
+    Args:
+        root: The folder that holds `_toc.yml`.
+        parameters: The values every chapter runs with; `scale` is one of them.
+        limits: Processes and time.
+        only: The one chapter to execute. The others are shown as they last ran, or unexecuted;
+            warnings do not stop the rendering then.
 
-    Returns
-    -------
-    str
-        What was done, in a few lines.
+    Returns:
+        str: What was done, in a few lines.
     """
     project = Project.open(root)
     scale = parameters["scale"]

@@ -30,12 +30,9 @@ UNKNOWN_SECONDS = 30.0  # weight in the progress bar of a chapter that has never
 class Limits:
     """How much a build may use.
 
-    Attributes
-    ----------
-    processes : int
-        Chapters executed at once.
-    cell, chapter : int
-        Seconds that one cell and one whole chapter may take.
+    Attributes:
+        processes: Chapters executed at once.
+        cell, chapter: Seconds that one cell and one whole chapter may take.
     """
 
     processes: int
@@ -58,22 +55,15 @@ def execute(
 ) -> list[Chapter]:
     """Execute those chapters whose last good execution is out of date.
 
-    Parameters
-    ----------
-    project : Project
-        The book.
-    chapters : list of Chapter
-        The chapters that have to be up to date afterwards.
-    parameters : dict
-        The values to run with; every chapter declares all of them. `scale` is one.
-    limits : Limits
-        Processes and time.
+    Args:
+        project: The book.
+        chapters: The chapters that have to be up to date afterwards.
+        parameters: The values to run with; every chapter declares all of them. `scale` is one.
+        limits: Processes and time.
 
-    Returns
-    -------
-    list of Chapter
-        The chapters that were executed now. The first chapter that fails raises a
-        `BookError` and stops the others; chapters already finished are kept.
+    Returns:
+        list of Chapter: The chapters that were executed now. The first chapter that fails raises a
+            `BookError` and stops the others; chapters already finished are kept.
     """
     jobs = []
     for chapter in chapters:

@@ -27,12 +27,9 @@ class BookError(ValueError):
 class Chapter:
     """A notebook named in `_toc.yml`.
 
-    Attributes
-    ----------
-    page : str
-        Path below the root without suffix, as `_toc.yml` writes it.
-    source : Path
-        The notebook file.
+    Attributes:
+        page: Path below the root without suffix, as `_toc.yml` writes it.
+        source: The notebook file.
     """
 
     page: str
@@ -124,12 +121,9 @@ class Project:
     def key(self, chapter: Chapter, parameters: dict[str, Any]) -> str:
         """Return the hash of everything that the outputs of a chapter depend on.
 
-        Parameters
-        ----------
-        chapter : Chapter
-            The chapter.
-        parameters : dict
-            The values it will run with.
+        Args:
+            chapter: The chapter.
+            parameters: The values it will run with.
         """
         cells = [(c.cell_type, c.source, c.metadata) for c in chapter.read().cells]
         claims = [repr(claim) for claim in self.claims_of(chapter).values()]

@@ -26,12 +26,9 @@ def stage(project: Project, scale: str) -> tuple[Path, str]:
 
     A chapter that has never been executed is staged as its bare source.
 
-    Returns
-    -------
-    folder : Path
-        The staged book, whose configuration executes nothing.
-    digest : str
-        A hash of all its files.
+    Returns:
+        Path: The staged book, whose configuration executes nothing.
+        str: A hash of all its files.
     """
     folder = project.build / "stage"
     shutil.rmtree(folder, ignore_errors=True)
@@ -61,19 +58,13 @@ def stage(project: Project, scale: str) -> tuple[Path, str]:
 def render(project: Project, scale: str, strict: bool = True) -> bool:
     """Bring `_build/html` up to date.
 
-    Parameters
-    ----------
-    project : Project
-        The book.
-    scale : str
-        The scale whose executed chapters are shown.
-    strict : bool
-        Treat warnings as errors; otherwise they are only shown.
+    Args:
+        project: The book.
+        scale: The scale whose executed chapters are shown.
+        strict: Treat warnings as errors; otherwise they are only shown.
 
-    Returns
-    -------
-    bool
-        Whether anything had to be rendered.
+    Returns:
+        bool: Whether anything had to be rendered.
     """
     folder, digest = stage(project, scale)
     html = project.build / "html"

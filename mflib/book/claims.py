@@ -95,20 +95,14 @@ class Claim:
 def load_claims(path: str | Path | None = None) -> dict[str, Claim]:
     """Read and validate the claims file.
 
-    Parameters
-    ----------
-    path : path, optional
-        By default the project's `data/claims.toml`.
+    Args:
+        path: By default the project's `data/claims.toml`.
 
-    Returns
-    -------
-    dict of str to Claim
-        In the order of the file, keyed by ``chapter.quantity``.
+    Returns:
+        dict of str to Claim: In the order of the file, keyed by ``chapter.quantity``.
 
-    Raises
-    ------
-    ValueError
-        If the file is no valid TOML, or an entry breaks a rule of the file's header.
+    Raises:
+        ValueError: If the file is no valid TOML, or an entry breaks a rule of the file's header.
     """
     path = project_root() / "data" / "claims.toml" if path is None else Path(path)
     try:

@@ -22,16 +22,11 @@ def movie(figure: Figure, draw: Callable[[int], None], frames: Sequence[int], al
 
     Readers who ask their system for reduced motion see the last one only.
 
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-        Closed when done.
-    draw : callable
-        ``draw(frame)`` changes the figure's artists.
-    frames : sequence of int
-        One every 50 milliseconds.
-    alt : str
-        What the picture shows, in words.
+    Args:
+        figure: Closed when done.
+        draw: ``draw(frame)`` changes the figure's artists.
+        frames: One every 50 milliseconds.
+        alt: What the picture shows, in words.
     """
     pictures = []
     for frame in frames:
@@ -59,15 +54,10 @@ def two_runs_movie(
 ) -> Html:
     """Two free runs of one network, side by side, each after its own cue.
 
-    Parameters
-    ----------
-    tasks : sequence of Circle
-    cues : array_like, shape (2, length, 2)
-        What the network hears, drawn in grey.
-    outputs : array_like, shape (2, steps, 2)
-        What it does then, drawn in the task's colour.
-    alt : str
-        What the picture shows, in words.
+    Args:
+        cues (2, length, 2): What the network hears, drawn in grey.
+        outputs (2, steps, 2): What it does then, drawn in the task's colour.
+        alt: What the picture shows, in words.
     """
     cues, outputs = np.asarray(cues), np.asarray(outputs)
     length = cues.shape[1]

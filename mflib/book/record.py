@@ -117,33 +117,22 @@ def record(
 ) -> Record:
     """Set a measured value against its claim, and show the verdict.
 
-    Parameters
-    ----------
-    id : str
-        The claim, ``chapter.quantity`` as in `data/claims.toml`.
-    value : bool, number or Estimate
-        What was measured; NumPy scalars are welcome. A value that is not finite fails. A
-        :class:`~mflib.dynamics.estimates.Estimate` brings its interval, what that runs over, and
-        the seeds.
-    interval : pair of float, optional
-        The 95 % interval ``(low, high)``. Where it reaches across the criterion the verdict is
-        ``"inconclusive"``.
-    over : str
-        What the interval runs over: ``"seeds"``, ``"cues"``, ``"starts"``.
-    seeds : int, optional
-        The number of independently trained networks, or repetitions, behind the value.
-    note : str, optional
-        One plain sentence that the reader needs beside the value.
+    Args:
+        id: The claim, ``chapter.quantity`` as in `data/claims.toml`.
+        value (bool, number or Estimate): What was measured; NumPy scalars are welcome. A value that
+            is not finite fails. A :class:`~mflib.dynamics.estimates.Estimate` brings its interval,
+            what that runs over, and the seeds.
+        interval: The 95 % interval ``(low, high)``. Where it reaches across the criterion the
+            verdict is ``"inconclusive"``.
+        over: What the interval runs over: ``"seeds"``, ``"cues"``, ``"starts"``.
+        seeds: The number of independently trained networks, or repetitions, behind the value.
+        note: One plain sentence that the reader needs beside the value.
 
-    Returns
-    -------
-    Record
-        Also shown as a card when called in a notebook.
+    Returns:
+        Record: Also shown as a card when called in a notebook.
 
-    Raises
-    ------
-    ValueError
-        If there is no such claim, or an argument is not of the kind it expects.
+    Raises:
+        ValueError: If there is no such claim, or an argument is not of the kind it expects.
     """
     claims = load_claims()
     if id not in claims:

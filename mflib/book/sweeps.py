@@ -42,35 +42,25 @@ def sweep(
     It runs in processes of this machine or, if the environment variable ``MFLIB_SCHEDULER`` holds
     the address of a Dask scheduler, ``"tcp://..."``, wherever that has its workers.
 
-    Parameters
-    ----------
-    experiment : callable
-        ``experiment(configuration)`` returns a dictionary of what JSON can hold; NumPy's numbers
-        and arrays are made plain. Other processes must be able to import it, and it must depend on
-        nothing but its configuration.
-    configurations : iterable
-        Instances of a frozen dataclass, whose fields JSON can hold, each once.
-    path : path-like
-        The table; continued if it exists.
-    workers : int, optional
-        How many processes on this machine; by default one for each processor.
+    Args:
+        experiment: ``experiment(configuration)`` returns a dictionary of what JSON can hold;
+            NumPy's numbers and arrays are made plain. Other processes must be able to import it,
+            and it must depend on nothing but its configuration.
+        configurations: Instances of a frozen dataclass, whose fields JSON can hold, each once.
+        path: The table; continued if it exists.
+        workers: How many processes on this machine; by default one for each processor.
 
-    Returns
-    -------
-    list of dict
-        A row for each configuration that succeeded, in their order: its fields, the results, and
-        ``seconds``.
+    Returns:
+        list of dict: A row for each configuration that succeeded, in their order: its fields, the
+            results, and ``seconds``.
 
-    Warns
-    -----
-    UserWarning
-        If points failed. They are recorded with their traceback, in :func:`failures`, and stop
-        nothing; the next sweep tries them again.
+    Warns:
+        UserWarning: If points failed. They are recorded with their traceback, in :func:`failures`,
+            and stop nothing; the next sweep tries them again.
 
-    Raises
-    ------
-    ValueError
-        If a configuration comes twice, or the table is of another experiment or damaged.
+    Raises:
+        ValueError: If a configuration comes twice, or the table is of another experiment or
+            damaged.
     """
     path, name = Path(path), f"{experiment.__module__}.{experiment.__qualname__}"
     configurations = list(configurations)
@@ -97,15 +87,11 @@ def sweep(
 def read(path: str | Path) -> list[dict]:
     """The rows of a table, in the order of their configurations' first appearance.
 
-    Returns
-    -------
-    list of dict
-        As from :func:`sweep`. Of a point that was tried again the last trial counts.
+    Returns:
+        list of dict: As from :func:`sweep`. Of a point that was tried again the last trial counts.
 
-    Raises
-    ------
-    ValueError
-        If a line is damaged.
+    Raises:
+        ValueError: If a line is damaged.
     """
     return _rows(_points(Path(path)).values())
 
@@ -113,10 +99,9 @@ def read(path: str | Path) -> list[dict]:
 def in_parallel(function: Callable, *items: Iterable) -> list:
     """``map`` with a thread for each processor: compiled programs do not hold the interpreter.
 
-    Examples
-    --------
-    >>> in_parallel(pow, [2, 3], [5, 2])
-    [32, 9]
+    Examples:
+        >>> in_parallel(pow, [2, 3], [5, 2])
+        [32, 9]
     """
     with ThreadPoolExecutor(processors()) as pool:
         return list(pool.map(function, *items))

@@ -45,26 +45,20 @@ def scrolling_table(caption: str, columns: Sequence[str], rows: Sequence[Sequenc
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, wrap: bool = False) -> Html:
     r"""A table whose rows a phone shows as cards, each headed by the row's first cell.
 
-    Parameters
-    ----------
-    columns : sequence of str
-    rows : sequence of sequences of str
-        A cell for each column; ``\n`` begins a new line in a cell.
-    wrap : bool
-        Whether cells hold sentences: their lines are broken where the column ends, and a phone
-        puts the cells of a card below one another.
+    Args:
+        rows (sequence of sequences of str): A cell for each column; ``\n`` begins a new line in a
+            cell.
+        wrap: Whether cells hold sentences: their lines are broken where the column ends, and a
+            phone puts the cells of a card below one another.
 
-    Raises
-    ------
-    ValueError
-        If a row has too few or too many cells.
+    Raises:
+        ValueError: If a row has too few or too many cells.
 
-    Examples
-    --------
-    >>> print(table(["system", "exponent"], [["Lorenz", "0.906"], ["Rössler", "0.072"]]))
-    system | exponent
-    Lorenz | 0.906
-    Rössler | 0.072
+    Examples:
+        >>> print(table(["system", "exponent"], [["Lorenz", "0.906"], ["Rössler", "0.072"]]))
+        system | exponent
+        Lorenz | 0.906
+        Rössler | 0.072
     """
     for row in rows:
         if len(row) != len(columns):

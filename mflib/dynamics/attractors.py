@@ -17,34 +17,30 @@ from mflib.dynamics.estimates import Estimate, success_rate
 from mflib.dynamics.lyapunov import growth_rate
 from mflib.dynamics.trajectories import ESCAPE
 
+#: A trajectory that moves less, relative to its scale, is at a fixed point.
 STILL = 1e-3
-"""A trajectory that moves less, relative to its scale, is at a fixed point."""
+#: An orbit that comes back to itself so closely, relative to its size, is periodic.
 CLOSED = 5e-3
-"""An orbit that comes back to itself so closely, relative to its size, is periodic."""
+#: Units below this have no squares in double precision.
 TINY = 1e-150
-"""Units below this have no squares in double precision."""
+#: On which clouds of points are projected to be compared.
 DIRECTIONS = 60
-"""On which clouds of points are projected to be compared."""
+#: A trajectory further from all templates, relative to their size, is on none of them.
 REJECT = 0.25
-"""A trajectory further from all templates, relative to their size, is on none of them."""
+#: Labels of orbits that end on none of the attractors given, leave all bounds, or whose long time
+#: averages do not settle.
 NONE, DIVERGED, NOT_CONVERGED = -1, -2, -3
-"""Labels of orbits that end on none of the attractors given, leave all bounds, or whose long time
-averages do not settle."""
 
 
 @dataclass(frozen=True)
 class Behaviour:
     """What a trajectory does in the end.
 
-    Attributes
-    ----------
-    kind : str
-        ``"diverged"``, ``"fixed point"``, ``"limit cycle"``, ``"chaos"``,
-        ``"noisy or unevenly sampled"`` or ``"torus or undecided"``.
-    period : float or None
-        Of a limit cycle, in units of time (of a map, iterations).
-    exponent : float or None
-        Largest Lyapunov exponent, where it decided.
+    Attributes:
+        kind: ``"diverged"``, ``"fixed point"``, ``"limit cycle"``, ``"chaos"``, ``"noisy or
+            unevenly sampled"`` or ``"torus or undecided"``.
+        period: Of a limit cycle, in units of time (of a map, iterations).
+        exponent: Largest Lyapunov exponent, where it decided.
     """
 
     kind: str
@@ -69,31 +65,21 @@ def classify(
        measured by :func:`mflib.dynamics.lyapunov.rosenstein_exponent`?
     6. Otherwise a torus, or too short a trajectory to tell.
 
-    Parameters
-    ----------
-    points : array_like, shape (steps, dim)
-        At least 100 steps, in the whole space (a projection may cross itself and is still
-        classified, but a fold may look closed).
-    dt : float
-        Time between points; a limit cycle should have 20 or more in a period.
-    scale : float, optional
-        Size of a coordinate that counts as large; by default the largest range of a
-        coordinate over the whole trajectory.
-    discrete : bool
-        Whether the points are iterates of a map, which has nothing between them.
+    Args:
+        points (steps, dim): At least 100 steps, in the whole space (a projection may cross itself
+            and is still classified, but a fold may look closed).
+        dt: Time between points; a limit cycle should have 20 or more in a period.
+        scale: Size of a coordinate that counts as large; by default the largest range of a
+            coordinate over the whole trajectory.
+        discrete: Whether the points are iterates of a map, which has nothing between them.
 
-    Returns
-    -------
-    Behaviour
-
-    Examples
-    --------
-    >>> from mflib.dynamics.systems import system
-    >>> from mflib.dynamics.trajectories import trajectory
-    >>> orbit = trajectory(system("van_der_pol"), 4000, dt=0.05)
-    >>> behaviour = classify(orbit, dt=0.05)
-    >>> behaviour.kind, round(behaviour.period, 3)
-    ('limit cycle', 6.663)
+    Examples:
+        >>> from mflib.dynamics.systems import system
+        >>> from mflib.dynamics.trajectories import trajectory
+        >>> orbit = trajectory(system("van_der_pol"), 4000, dt=0.05)
+        >>> behaviour = classify(orbit, dt=0.05)
+        >>> behaviour.kind, round(behaviour.period, 3)
+        ('limit cycle', 6.663)
     """
     points = checks.reals("points", points, ("steps", "dim"), finite=False, least=100)
     dt = checks.real("dt", dt, above=0)
@@ -157,12 +143,9 @@ def _period(tail, dt):
 class Identity(NamedTuple):
     """Which attractor a trajectory is on.
 
-    Attributes
-    ----------
-    name : str or None
-        None if it is too far from every template.
-    distances : dict of str to float
-        Sliced Wasserstein distance to each, relative to the size of the templates.
+    Attributes:
+        name: None if it is too far from every template.
+        distances: Sliced Wasserstein distance to each, relative to the size of the templates.
     """
 
     name: str | None
@@ -174,27 +157,20 @@ def identify(
 ) -> Identity:
     """Name the attractor a trajectory is on: the nearest template, or none.
 
-    Parameters
-    ----------
-    points : array_like, shape (steps, dim)
-        Values that are not finite are on no attractor.
-    templates : mapping of str to array_like, shape (steps, dim) or (orbits, steps, dim)
-        A trajectory on each attractor, or several, long enough to have been everywhere on it in
-        due proportion. Location and scale count; standardise all of them together or not at all.
-    **options
-        ``dt`` and ``reject``, see :func:`identify_all`.
+    Args:
+        points (steps, dim): Values that are not finite are on no attractor.
+        templates (mapping of str to array_like, shape (steps, dim) or (orbits, steps, dim)): A
+            trajectory on each attractor, or several, long enough to have been everywhere on it in
+            due proportion. Location and scale count; standardise all of them together or not at
+            all.
+        **options: ``dt`` and ``reject``, see :func:`identify_all`.
 
-    Returns
-    -------
-    Identity
-
-    Examples
-    --------
-    >>> from mflib.multifunctionality.tasks import seeing_double
-    >>> a, b = seeing_double(0.0)
-    >>> templates = {task.name: task.trajectory(630, 0.1) for task in (a, b)}
-    >>> identify(b.trajectory(300, 0.1, phase=1), templates, dt=0.1).name
-    'B'
+    Examples:
+        >>> from mflib.multifunctionality.tasks import seeing_double
+        >>> a, b = seeing_double(0.0)
+        >>> templates = {task.name: task.trajectory(630, 0.1) for task in (a, b)}
+        >>> identify(b.trajectory(300, 0.1, phase=1), templates, dt=0.1).name
+        'B'
     """
     return identify_all([points], templates, **options)[0]
 
@@ -208,20 +184,15 @@ def identify_all(
 ) -> list[Identity]:
     """As :func:`identify`, for many trajectories.
 
-    Parameters
-    ----------
-    runs : sequence of array_like, each of shape (steps, dim)
-    templates
-        As there.
-    dt : float, optional
-        Time between points, the same everywhere. If it is given velocities are compared too.
-        Two orbits that run along the same curve in opposite directions differ in nothing else.
-    reject : float
-        Largest relative distance to still be named.
+    Args:
+        runs (sequence of array_like, each of shape (steps, dim)):
+        templates: As there.
+        dt: Time between points, the same everywhere. If it is given velocities are compared too.
+            Two orbits that run along the same curve in opposite directions differ in nothing else.
+        reject: Largest relative distance to still be named.
 
-    Returns
-    -------
-    list of Identity
+    Returns:
+        list of Identity
     """
     if not templates:
         raise ValueError("templates: got none, expected one or more")
@@ -276,18 +247,12 @@ def _size(points):
 class FoundAttractor(NamedTuple):
     """An attractor that runs ended on.
 
-    Attributes
-    ----------
-    run : int
-        The first run that ended on it.
-    behaviour : Behaviour
-        Of that run.
-    share : Estimate
-        Of all runs.
-    centre : numpy.ndarray, shape (dim,)
-        Mean position.
-    radius : float
-        Root mean square distance from it.
+    Attributes:
+        run: The first run that ended on it.
+        behaviour: Of that run.
+        share: Of all runs.
+        centre (dim,): Mean position.
+        radius: Root mean square distance from it.
     """
 
     run: int
@@ -301,13 +266,11 @@ class FoundAttractor(NamedTuple):
 class Census:
     """The attractors on which many runs ended.
 
-    Attributes
-    ----------
-    labels : numpy.ndarray of int, shape (runs,)
-        Index into ``attractors``; ``DIVERGED`` (-2) for runs that left all bounds,
-        ``NOT_CONVERGED`` (-3) for those too short, or too restless, to tell where they are.
-    attractors : tuple of FoundAttractor
-        The one with the largest share first.
+    Attributes:
+        labels ((runs,) of int): Index into ``attractors``; ``DIVERGED`` (-2) for runs that left all
+            bounds, ``NOT_CONVERGED`` (-3) for those too short, or too restless, to tell where they
+            are.
+        attractors: The one with the largest share first.
     """
 
     labels: np.ndarray
@@ -349,39 +312,29 @@ def find_attractors(
     chaos do not. The error of a run is the largest difference between its averages and those of
     its halves; a run whose error exceeds ``tolerance`` has not converged, and is labelled so.
 
-    Parameters
-    ----------
-    points : array_like, shape (runs, steps, dim)
-        What runs do when they have settled; at least 100 steps. Values that are infinite, NaN or
-        beyond a million are a verdict.
-    dt : float
-        Time between points.
-    scale : float
-        Size of an attractor that counts as large.
-    rate : float
-        Its typical angular velocity.
-    tolerance : float
-        In units of ``scale``, its square, and its square times ``rate``.
+    Args:
+        points (runs, steps, dim): What runs do when they have settled; at least 100 steps. Values
+            that are infinite, NaN or beyond a million are a verdict.
+        dt: Time between points.
+        scale: Size of an attractor that counts as large.
+        rate: Its typical angular velocity.
+        tolerance: In units of ``scale``, its square, and its square times ``rate``.
 
-    Raises
-    ------
-    ValueError
-        If an argument does not fit.
+    Raises:
+        ValueError: If an argument does not fit.
 
-    References
-    ----------
-    Weighted averages: Das, Saiki, Sander and Yorke, Quantitative quasiperiodicity, Nonlinearity
-    30, 4111 (2017), doi:10.1088/1361-6544/aa84c2.
+    References:
+        Weighted averages: Das, Saiki, Sander and Yorke, Quantitative quasiperiodicity, Nonlinearity
+        30, 4111 (2017), doi:10.1088/1361-6544/aa84c2.
 
-    Examples
-    --------
-    >>> t = 0.1 * np.arange(800)
-    >>> circle = 5 * np.stack([np.cos(t), np.sin(t)], axis=1)
-    >>> found = find_attractors([circle, circle[:, ::-1], circle[::-1]], 0.1, scale=5.0)
-    >>> found.labels, found.not_converged.value
-    (array([1, 0, 0]), 0.0)
-    >>> [(one.behaviour.kind, round(one.radius, 3)) for one in found.attractors]
-    [('limit cycle', 5.0), ('limit cycle', 5.0)]
+    Examples:
+        >>> t = 0.1 * np.arange(800)
+        >>> circle = 5 * np.stack([np.cos(t), np.sin(t)], axis=1)
+        >>> found = find_attractors([circle, circle[:, ::-1], circle[::-1]], 0.1, scale=5.0)
+        >>> found.labels, found.not_converged.value
+        (array([1, 0, 0]), 0.0)
+        >>> [(one.behaviour.kind, round(one.radius, 3)) for one in found.attractors]
+        [('limit cycle', 5.0), ('limit cycle', 5.0)]
     """
     points = checks.reals("points", points, ("runs", "steps", "dim"), finite=False)
     checks.count("steps of points", points.shape[1], least=100)

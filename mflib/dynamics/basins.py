@@ -13,21 +13,18 @@ from mflib.dynamics.estimates import Estimate, success_rate
 from mflib.dynamics.systems import LONGEST, System, time_step
 from mflib.dynamics.trajectories import ensemble
 
+#: How near an orbit comes to its attractor, relative to the size of all together.
 NEAR = 0.05
-"""How near an orbit comes to its attractor, relative to the size of all together."""
 
 
 @dataclass(frozen=True, eq=False)
 class Basins:
     """Where the initial conditions of a grid end.
 
-    Attributes
-    ----------
-    labels : numpy.ndarray of int, shape (len(y), len(x))
-        Index into ``names``; -1 for none of the attractors, -2 for orbits that diverged.
-    names : tuple of str
-    x, y : numpy.ndarray
-        Values of the two coordinates.
+    Attributes:
+        labels ((len(y), len(x)) of int): Index into ``names``; -1 for none of the attractors, -2
+            for orbits that diverged.
+        x, y: Values of the two coordinates.
     """
 
     labels: np.ndarray
@@ -55,30 +52,23 @@ def assign_basins(
     The last tenth of every orbit is sampled; it is on the attractor to which all samples are
     nearest, if all are near: within a twentieth of the size of all attractors together.
 
-    Parameters
-    ----------
-    system : System
-        A forced flow is looked at once a period of the forcing.
-    attractors : mapping of str to array_like, shape (any, dim)
-        Points that lie densely on each (of a forced flow, at whole periods).
-    initial : array_like, shape (members, dim)
-    time : float
-        How long to wait (of a map, iterations).
-    dt : float, optional
-        Step of the fixed-step integrator; by default the system's natural step.
-    samples : int
+    Args:
+        system: A forced flow is looked at once a period of the forcing.
+        attractors (mapping of str to array_like, shape (any, dim)): Points that lie densely on each
+            (of a forced flow, at whole periods).
+        initial (members, dim):
+        time: How long to wait (of a map, iterations).
+        dt: Step of the fixed-step integrator; by default the system's natural step.
 
-    Returns
-    -------
-    numpy.ndarray of int, shape (members,)
-        Index of the attractor; -1 for none of them, -2 for orbits that diverged.
+    Returns:
+        numpy.ndarray of int, shape (members,): Index of the attractor; -1 for none of them, -2 for
+            orbits that diverged.
 
-    Examples
-    --------
-    >>> from mflib.dynamics.systems import system
-    >>> wells = {"left": [[-(10**0.5), 0]], "right": [[10**0.5, 0]]}
-    >>> assign_basins(system("double_well"), wells, [[1, 0], [-1, 0], [0, 1]], time=50)
-    array([1, 0, 1])
+    Examples:
+        >>> from mflib.dynamics.systems import system
+        >>> wells = {"left": [[-(10**0.5), 0]], "right": [[10**0.5, 0]]}
+        >>> assign_basins(system("double_well"), wells, [[1, 0], [-1, 0], [0, 1]], time=50)
+        array([1, 0, 1])
     """
     from scipy.spatial import cKDTree
 
@@ -137,36 +127,27 @@ def basins(
 ) -> Basins:
     """Basins of attraction on a grid of initial conditions.
 
-    Parameters
-    ----------
-    system : System or callable
-        If it is no System, whatever finds out where states end: ``system(initial, **options)``
-        takes them, ``(members, dim)``, and returns labels ``(members,)`` as
-        :func:`assign_basins` does. So networks have basins too.
-    attractors : mapping of str to array_like, or iterable of str
-        For a System see :func:`assign_basins`, also for the further options, of which ``time``
-        is needed; otherwise names are enough.
-    x, y : array_like
-        Values of the first two coordinates.
-    plane : array_like, shape (dim,), optional
-        Values of the other coordinates, after two that do not count; by default 0. It tells
-        ``dim`` if ``system`` is no System; by default 2.
+    Args:
+        system: If it is no System, whatever finds out where states end: ``system(initial,
+            **options)`` takes them, ``(members, dim)``, and returns labels ``(members,)`` as
+            :func:`assign_basins` does. So networks have basins too.
+        attractors (mapping of str to array_like, or iterable of str): For a System see
+            :func:`assign_basins`, also for the further options, of which ``time`` is needed;
+            otherwise names are enough.
+        x, y: Values of the first two coordinates.
+        plane (dim,): Values of the other coordinates, after two that do not count; by default 0. It
+            tells ``dim`` if ``system`` is no System; by default 2.
 
-    Returns
-    -------
-    Basins
-
-    Examples
-    --------
-    >>> from mflib.dynamics.systems import system
-    >>> t = np.linspace(0, 2 * np.pi, 200)
-    >>> circle = np.stack([np.cos(t), np.sin(t)], axis=-1)
-    >>> cycles = {"inner": circle, "outer": 3 * circle}
-    >>> found = basins(
-    ...     system("nested_cycles"), cycles, x=[0.5, 1.99, 2.01, 3.5], y=[0.0], time=20
-    ... )
-    >>> found.labels
-    array([[0, 0, 1, 1]])
+    Examples:
+        >>> from mflib.dynamics.systems import system
+        >>> t = np.linspace(0, 2 * np.pi, 200)
+        >>> circle = np.stack([np.cos(t), np.sin(t)], axis=-1)
+        >>> cycles = {"inner": circle, "outer": 3 * circle}
+        >>> found = basins(
+        ...     system("nested_cycles"), cycles, x=[0.5, 1.99, 2.01, 3.5], y=[0.0], time=20
+        ... )
+        >>> found.labels
+        array([[0, 0, 1, 1]])
     """
     x, y = checks.reals("x", x, ("values",)), checks.reals("y", y, ("values",))
     plane = np.zeros(getattr(system, "dim", 2)) if plane is None else plane
@@ -189,30 +170,23 @@ def basin_fractions(
 ) -> dict[str, Estimate]:
     """Share of a box from which orbits end on each attractor, from random initial conditions.
 
-    Parameters
-    ----------
-    system, attractors
-        See :func:`basins`.
-    low, high : array_like, shape (dim,)
-        Corners of the box.
-    count : int
-        Initial conditions, drawn uniformly.
-    seed : int
+    Args:
+        system, attractors: See :func:`basins`.
+        low, high (dim,): Corners of the box.
+        count: Initial conditions, drawn uniformly.
 
-    Returns
-    -------
-    dict of str to Estimate
-        Of every attractor; and of ``"none of them"`` and ``"diverged"``, if there are any.
+    Returns:
+        dict of str to Estimate: Of every attractor; and of ``"none of them"`` and ``"diverged"``,
+            if there are any.
 
-    Examples
-    --------
-    >>> from mflib.dynamics.systems import system
-    >>> wells = {"left": [[-(10**0.5), 0]], "right": [[10**0.5, 0]]}
-    >>> shares = basin_fractions(
-    ...     system("double_well"), wells, [-4, -2.5], [4, 2.5], count=400, seed=1, time=60
-    ... )
-    >>> shares["left"].low < 0.5 < shares["left"].high
-    True
+    Examples:
+        >>> from mflib.dynamics.systems import system
+        >>> wells = {"left": [[-(10**0.5), 0]], "right": [[10**0.5, 0]]}
+        >>> shares = basin_fractions(
+        ...     system("double_well"), wells, [-4, -2.5], [4, 2.5], count=400, seed=1, time=60
+        ... )
+        >>> shares["left"].low < 0.5 < shares["left"].high
+        True
     """
     low = checks.reals("low", low, (getattr(system, "dim", "dim"),))
     high = checks.reals("high", high, low.shape)

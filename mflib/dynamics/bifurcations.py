@@ -15,29 +15,22 @@ def superstable(count: int = 11) -> tuple[np.ndarray, np.ndarray]:
 
     tend to :math:`\delta = 4.6692\dots`.
 
-    Parameters
-    ----------
-    count : int
-        From 3 to 12: beyond, a computer's 16 digits no longer hold the distances.
+    Args:
+        count: From 3 to 12: beyond, a computer's 16 digits no longer hold the distances.
 
-    Returns
-    -------
-    parameters : numpy.ndarray, shape (count,)
-        :math:`R_0, R_1, \dots`
-    ratios : numpy.ndarray, shape (count - 2,)
-        :math:`\delta_2, \delta_3, \dots`
+    Returns:
+        numpy.ndarray, shape (count,): :math:`R_0, R_1, \dots`
+        numpy.ndarray, shape (count - 2,): :math:`\delta_2, \delta_3, \dots`
 
-    References
-    ----------
-    Feigenbaum (1978), Journal of Statistical Physics 19, 25-52, doi:10.1007/BF01020332.
+    References:
+        Feigenbaum (1978), Journal of Statistical Physics 19, 25-52, doi:10.1007/BF01020332.
 
-    Examples
-    --------
-    >>> parameters, ratios = superstable()
-    >>> parameters[:3].round(7)
-    array([2.       , 3.236068 , 3.4985617])
-    >>> float(ratios[-1].round(4))
-    4.6692
+    Examples:
+        >>> parameters, ratios = superstable()
+        >>> parameters[:3].round(7)
+        array([2.       , 3.236068 , 3.4985617])
+        >>> float(ratios[-1].round(4))
+        4.6692
     """
     count = checks.count("count", count, least=3, most=12)
     found, ratio = [2.0, 1 + np.sqrt(5.0)], 4.7

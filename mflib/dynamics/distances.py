@@ -18,10 +18,10 @@ import numpy.typing as npt
 
 from mflib import checks
 
+#: A forecast is valid while its normalised error is no larger.
 EPSILON = 0.4
-"""A forecast is valid while its normalised error is no larger."""
+#: A histogram with more cells than this is refused.
 CELLS = 10_000_000
-"""A histogram with more cells than this is refused."""
 
 
 def nrmse(outputs: npt.ArrayLike, truth: npt.ArrayLike, scale: npt.ArrayLike) -> np.ndarray:
@@ -31,32 +31,24 @@ def nrmse(outputs: npt.ArrayLike, truth: npt.ArrayLike, scale: npt.ArrayLike) ->
         \varepsilon_t = \sqrt{\frac{1}{D} \sum_{d=1}^{D}
         \Big(\frac{\hat x_d(t) - x_d(t)}{\sigma_d}\Big)^2}
 
-    Parameters
-    ----------
-    outputs : array_like, shape (..., steps, dim)
-        The forecast. Where it is infinite or NaN, so is the error.
-    truth : array_like, shape (..., steps, dim)
-        Leading axes may be missing: many forecasts of one truth.
-    scale : float or array_like, shape (dim,)
-        :math:`\sigma`, the standard deviation of each coordinate of the *training* data.
+    Args:
+        outputs (..., steps, dim): The forecast. Where it is infinite or NaN, so is the error.
+        truth (..., steps, dim): Leading axes may be missing: many forecasts of one truth.
+        scale (number or dim,): :math:`\sigma`, the standard deviation of each coordinate of the
+            *training* data.
 
-    Returns
-    -------
-    numpy.ndarray, shape (..., steps)
+    Returns:
+        numpy.ndarray, shape (..., steps)
 
-    Raises
-    ------
-    ValueError
-        If shapes do not fit, the truth is not finite, or the scale not positive.
+    Raises:
+        ValueError: If shapes do not fit, the truth is not finite, or the scale not positive.
 
-    References
-    ----------
-    Vlachas and others (2020), Neural Networks 126, 191-217, doi:10.1016/j.neunet.2020.02.016.
+    References:
+        Vlachas and others (2020), Neural Networks 126, 191-217, doi:10.1016/j.neunet.2020.02.016.
 
-    Examples
-    --------
-    >>> nrmse([[3.0, 0.0], [3.0, 4.0]], [[0.0, 0.0], [0.0, 0.0]], scale=[3.0, 4.0]).round(3)
-    array([0.707, 1.   ])
+    Examples:
+        >>> nrmse([[3.0, 0.0], [3.0, 4.0]], [[0.0, 0.0], [0.0, 0.0]], scale=[3.0, 4.0]).round(3)
+        array([0.707, 1.   ])
     """
     outputs = checks.reals("outputs", outputs, ("...", "steps", "dim"), finite=False)
     truth = checks.reals("truth", truth, outputs.shape[-max(np.ndim(truth), 2) :])
@@ -93,40 +85,29 @@ def valid_prediction_time(
     too large. A forecast that stays good until its run ends gets the length of the run,
     ``steps * dt``, which nothing else does: it is a lower bound.
 
-    Parameters
-    ----------
-    outputs, truth, scale
-        As for :func:`nrmse`. Mind that the truth is computed too: beyond the time after which
-        its own integrator is wrong, no horizon means anything.
-    dt : float
-        Time between steps.
-    exponent : float, optional
-        Largest Lyapunov exponent of the true system. If it is given, times are in Lyapunov
-        times, ``1 / exponent``.
-    epsilon : float
+    Args:
+        outputs, truth, scale: As for :func:`nrmse`. Mind that the truth is computed too: beyond the
+            time after which its own integrator is wrong, no horizon means anything.
+        dt: Time between steps.
+        exponent: Largest Lyapunov exponent of the true system. If it is given, times are in
+            Lyapunov times, ``1 / exponent``.
 
-    Returns
-    -------
-    numpy.ndarray, shape (...,)
-        A time for each initial condition.
+    Returns:
+        numpy.ndarray, shape (...,): A time for each initial condition.
 
-    Raises
-    ------
-    ValueError
-        If an argument does not fit.
+    Raises:
+        ValueError: If an argument does not fit.
 
-    References
-    ----------
-    Vlachas and others (2020), Neural Networks 126, 191-217, doi:10.1016/j.neunet.2020.02.016.
+    References:
+        Vlachas and others (2020), Neural Networks 126, 191-217, doi:10.1016/j.neunet.2020.02.016.
 
-    Examples
-    --------
-    An error that grows e-fold in a unit of time, from 0.01, is 0.4 after ln 40 = 3.69 of them.
+    Examples:
+        An error that grows e-fold in a unit of time, from 0.01, is 0.4 after ln 40 = 3.69 of them.
 
-    >>> t = 0.01 * np.arange(1000)
-    >>> error = 0.01 * np.exp(t)[:, None]
-    >>> float(valid_prediction_time(error, np.zeros((1000, 1)), scale=1.0, dt=0.01))
-    3.69
+        >>> t = 0.01 * np.arange(1000)
+        >>> error = 0.01 * np.exp(t)[:, None]
+        >>> float(valid_prediction_time(error, np.zeros((1000, 1)), scale=1.0, dt=0.01))
+        3.69
     """
     errors = nrmse(outputs, truth, scale)
     dt, epsilon = checks.real("dt", dt, above=0), checks.real("epsilon", epsilon, above=0)
@@ -156,42 +137,31 @@ def state_space_divergence(
     count in :math:`N`: a run that leaves is further from the truth for it. (The usual programs
     drop them, which makes no difference to a run that stays inside.)
 
-    Parameters
-    ----------
-    generated, truth : array_like, shape (points, dim)
-        Not necessarily as many. It depends much on how many they are: compare with the
-        :func:`sampling_floor` for as many points.
-    bins : int
-        For each coordinate.
-    alpha : float
-        Points added to each cell.
-    margin : float
-        Of the box on each side, in standard deviations of the true coordinate.
+    Args:
+        generated, truth (points, dim): Not necessarily as many. It depends much on how many they
+            are: compare with the :func:`sampling_floor` for as many points.
+        bins: For each coordinate.
+        alpha: Points added to each cell.
+        margin: Of the box on each side, in standard deviations of the true coordinate.
 
-    Returns
-    -------
-    float
-        In nats; not symmetric.
+    Returns:
+        float: In nats; not symmetric.
 
-    Raises
-    ------
-    ValueError
-        If an argument does not fit, a true coordinate is constant, or there are more than ten
-        million cells. Histograms are for few dimensions.
+    Raises:
+        ValueError: If an argument does not fit, a true coordinate is constant, or there are more
+            than ten million cells. Histograms are for few dimensions.
 
-    References
-    ----------
-    Koppe, Toutounji, Kirsch, Lis and Durstewitz (2019), PLOS Computational Biology 15,
-    e1007263, doi:10.1371/journal.pcbi.1007263. Binning and smoothing as in Hess, Monfared,
-    Brenner and Durstewitz (2023), arXiv:2306.04406.
+    References:
+        Koppe, Toutounji, Kirsch, Lis and Durstewitz (2019), PLOS Computational Biology 15,
+        e1007263, doi:10.1371/journal.pcbi.1007263. Binning and smoothing as in Hess, Monfared,
+        Brenner and Durstewitz (2023), arXiv:2306.04406.
 
-    Examples
-    --------
-    >>> x = np.random.default_rng(0).normal(size=(5000, 1))
-    >>> state_space_divergence(x, x)
-    0.0
-    >>> state_space_divergence(x + 0.5, x) < state_space_divergence(x + 1, x)
-    True
+    Examples:
+        >>> x = np.random.default_rng(0).normal(size=(5000, 1))
+        >>> state_space_divergence(x, x)
+        0.0
+        >>> state_space_divergence(x + 0.5, x) < state_space_divergence(x + 1, x)
+        True
     """
     truth = checks.reals("truth", truth, ("points", "dim"), least=2)
     dim = truth.shape[1]
@@ -219,28 +189,21 @@ def sliced_wasserstein(
 
     The mean, over random directions, of the first Wasserstein distance of the projections.
 
-    Parameters
-    ----------
-    first, second : array_like, shape (points, dim)
-        Not necessarily as many.
-    directions : int
-        Drawn once and for all.
-    quantiles : int
-        At which the projections are compared.
+    Args:
+        first, second (points, dim): Not necessarily as many.
+        directions: Drawn once and for all.
+        quantiles: At which the projections are compared.
 
-    Returns
-    -------
-    float
-        In the units of the points. Two samples of one attractor are not at distance 0: compare
-        with that floor.
+    Returns:
+        float: In the units of the points. Two samples of one attractor are not at distance 0:
+            compare with that floor.
 
-    Examples
-    --------
-    In one dimension it is the Wasserstein distance itself: a shift by 2 costs 2.
+    Examples:
+        In one dimension it is the Wasserstein distance itself: a shift by 2 costs 2.
 
-    >>> x = np.random.default_rng(0).normal(size=(1000, 1))
-    >>> round(sliced_wasserstein(x, x + 2), 6)
-    2.0
+        >>> x = np.random.default_rng(0).normal(size=(1000, 1))
+        >>> round(sliced_wasserstein(x, x + 2), 6)
+        2.0
     """
     first = checks.reals("first", first, ("points", "dim"))
     second = checks.reals("second", second, ("points", first.shape[1]))
@@ -253,15 +216,12 @@ def sliced_quantiles(points: npt.ArrayLike, directions: int, quantiles: int = 10
 
     For one cloud among many: the mean of ``abs(a - b)`` is :func:`sliced_wasserstein`.
 
-    Parameters
-    ----------
-    points : array_like, shape (points, dim)
-    directions, quantiles : int
-        As there.
+    Args:
+        points (points, dim):
+        directions, quantiles: As there.
 
-    Returns
-    -------
-    numpy.ndarray, shape (directions, quantiles)
+    Returns:
+        numpy.ndarray, shape (directions, quantiles)
     """
     points = checks.reals("points", points, ("points", "dim"))
     size = checks.count("directions", directions), points.shape[1]
@@ -287,37 +247,26 @@ def spectral_distance(
     It is 0 for equal spectra and 1 for spectra without a common frequency. It is blind to
     location, amplitude and phase.
 
-    Parameters
-    ----------
-    generated, truth : array_like, shape (steps, dim)
-        As long as one another, with one time step. A generated coordinate that stands still,
-        or is not finite, is at distance 1.
-    sigma : float
-        Standard deviation of the Gaussian the spectra are smoothed with, in steps of the
-        discrete frequencies; 0 for none. The spectrum of one chaotic orbit is ragged, and the
-        distance of two depends much on it: compare with the :func:`sampling_floor`.
+    Args:
+        generated, truth (steps, dim): As long as one another, with one time step. A generated
+            coordinate that stands still, or is not finite, is at distance 1.
+        sigma: Standard deviation of the Gaussian the spectra are smoothed with, in steps of the
+            discrete frequencies; 0 for none. The spectrum of one chaotic orbit is ragged, and the
+            distance of two depends much on it: compare with the :func:`sampling_floor`.
 
-    Returns
-    -------
-    float
+    Raises:
+        ValueError: If an argument does not fit, or a true coordinate is constant.
 
-    Raises
-    ------
-    ValueError
-        If an argument does not fit, or a true coordinate is constant.
+    References:
+        Mikhaeil, Monfared and Durstewitz (2022), arXiv:2110.07238; Hess, Monfared, Brenner and
+        Durstewitz (2023), arXiv:2306.04406.
 
-    References
-    ----------
-    Mikhaeil, Monfared and Durstewitz (2022), arXiv:2110.07238; Hess, Monfared, Brenner and
-    Durstewitz (2023), arXiv:2306.04406.
-
-    Examples
-    --------
-    >>> t = 0.1 * np.arange(3000)[:, None]
-    >>> bool(spectral_distance(5 * np.sin(t + 1), np.sin(t)) < 0.01)
-    True
-    >>> bool(spectral_distance(np.sin(4 * t), np.sin(t)) > 0.99)
-    True
+    Examples:
+        >>> t = 0.1 * np.arange(3000)[:, None]
+        >>> bool(spectral_distance(5 * np.sin(t + 1), np.sin(t)) < 0.01)
+        True
+        >>> bool(spectral_distance(np.sin(4 * t), np.sin(t)) > 0.99)
+        True
     """
     from scipy.ndimage import gaussian_filter1d
 
@@ -345,21 +294,17 @@ def peaks(values: npt.ArrayLike, dt: float = 1.0) -> tuple[np.ndarray, np.ndarra
 
     Successive maxima of Lorenz' z, one against the next, are almost on one curve.
 
-    Parameters
-    ----------
-    values : array_like, shape (steps,)
-    dt : float
-        Time between samples.
+    Args:
+        values (steps,):
+        dt: Time between samples.
 
-    Returns
-    -------
-    times, heights : numpy.ndarray, shape (maxima,)
+    Returns:
+        times, heights, numpy.ndarray, shape (maxima,): times, heights
 
-    Examples
-    --------
-    >>> times, heights = peaks(np.cos(0.1 * np.arange(100) - 1), dt=0.1)
-    >>> times.round(3), heights.round(3)
-    (array([1.   , 7.283]), array([1., 1.]))
+    Examples:
+        >>> times, heights = peaks(np.cos(0.1 * np.arange(100) - 1), dt=0.1)
+        >>> times.round(3), heights.round(3)
+        (array([1.   , 7.283]), array([1., 1.]))
     """
     from scipy.signal import argrelmax
 
@@ -376,25 +321,20 @@ def return_map(values: npt.ArrayLike) -> np.ndarray:
     Of Lorenz' z they are almost on one curve: chaos in three dimensions, seen as a map of one
     number.
 
-    Parameters
-    ----------
-    values : array_like, shape (steps,)
+    Args:
+        values (steps,):
 
-    Returns
-    -------
-    numpy.ndarray, shape (maxima - 1, 2)
-        A maximum, between samples as in :func:`peaks`, and the next one. Maps of several series
-        may be concatenated.
+    Returns:
+        numpy.ndarray, shape (maxima - 1, 2): A maximum, between samples as in :func:`peaks`, and
+            the next one. Maps of several series may be concatenated.
 
-    References
-    ----------
-    Lorenz (1963), doi:10.1175/1520-0469(1963)020<0130:DNF>2.0.CO;2.
+    References:
+        Lorenz (1963), doi:10.1175/1520-0469(1963)020<0130:DNF>2.0.CO;2.
 
-    Examples
-    --------
-    >>> return_map([0, 3, 0, 5, 0, 4, 0])
-    array([[3., 5.],
-           [5., 4.]])
+    Examples:
+        >>> return_map([0, 3, 0, 5, 0, 4, 0])
+        array([[3., 5.],
+               [5., 4.]])
     """
     _, heights = peaks(values)
     return np.stack([heights[:-1], heights[1:]], axis=1)
@@ -409,28 +349,21 @@ def return_map_distance(generated: npt.ArrayLike, truth: npt.ArrayLike) -> float
     added. A cusp is steep, so points beside it may be far from it vertically; the median
     does not mind a few. It does not see either which parts of the curve are visited.
 
-    Parameters
-    ----------
-    generated, truth : array_like, shape (pairs, 2)
-        From :func:`return_map`.
+    Args:
+        generated, truth (pairs, 2): From :func:`return_map`.
 
-    Returns
-    -------
-    float
-        Infinite if nothing was generated: a series without two maxima.
+    Returns:
+        float: Infinite if nothing was generated: a series without two maxima.
 
-    Raises
-    ------
-    ValueError
-        If an argument does not fit, or all true maxima are the same.
+    Raises:
+        ValueError: If an argument does not fit, or all true maxima are the same.
 
-    Examples
-    --------
-    >>> x = np.linspace(0, 1, 201)
-    >>> tent = np.stack([x, 1 - np.abs(2 * x - 1)], axis=1)
-    >>> lifted = tent + [0, 0.1]
-    >>> bool(np.isclose(return_map_distance(lifted, tent), 0.1 / tent[:, 1].std()))
-    True
+    Examples:
+        >>> x = np.linspace(0, 1, 201)
+        >>> tent = np.stack([x, 1 - np.abs(2 * x - 1)], axis=1)
+        >>> lifted = tent + [0, 0.1]
+        >>> bool(np.isclose(return_map_distance(lifted, tent), 0.1 / tent[:, 1].std()))
+        True
     """
     truth = checks.reals("truth", truth, ("pairs", 2), least=2)
     _varies(truth)
@@ -447,10 +380,8 @@ def return_map_distance(generated: npt.ArrayLike, truth: npt.ArrayLike) -> float
 class Floor(NamedTuple):
     """What a metric says of independent stretches of one attractor.
 
-    Attributes
-    ----------
-    mean, least, largest : float
-        Over all ordered pairs of stretches.
+    Attributes:
+        mean, least, largest: Over all ordered pairs of stretches.
     """
 
     mean: float
@@ -464,29 +395,19 @@ def sampling_floor(metric: Callable, trajectories: Sequence[npt.ArrayLike]) -> F
     No model can be expected to do better, and one within the floor's range cannot be told from
     the truth by this metric and so much data.
 
-    Parameters
-    ----------
-    metric : callable
-        ``metric(generated, truth)``, a number.
-    trajectories : sequence of array_like
-        Two or more independent ones of the true system, as long as those that will be
-        compared.
+    Args:
+        metric: ``metric(generated, truth)``, a number.
+        trajectories: Two or more independent ones of the true system, as long as those that will be
+            compared.
 
-    Returns
-    -------
-    Floor
+    Raises:
+        ValueError: If there are less than two trajectories.
 
-    Raises
-    ------
-    ValueError
-        If there are less than two trajectories.
-
-    Examples
-    --------
-    >>> clouds = np.random.default_rng(0).normal(size=(4, 500, 2))
-    >>> floor = sampling_floor(sliced_wasserstein, clouds)
-    >>> floor.least < floor.mean < floor.largest < 0.2
-    True
+    Examples:
+        >>> clouds = np.random.default_rng(0).normal(size=(4, 500, 2))
+        >>> floor = sampling_floor(sliced_wasserstein, clouds)
+        >>> floor.least < floor.mean < floor.largest < 0.2
+        True
     """
     if len(trajectories) < 2:
         raise ValueError(f"trajectories: got {len(trajectories)}, expected two or more")

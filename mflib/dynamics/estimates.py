@@ -14,13 +14,9 @@ class Estimate:
 
     Formatted, it shows its interval: ``f"{rate:.0%}"`` reads ``80% (49% to 94%)``.
 
-    Attributes
-    ----------
-    value, low, high : float
-    trials : int
-    over : str
-        What the trials are, and so what the interval runs over: ``"seeds"``, ``"cues"``,
-        ``"initial conditions"``.
+    Attributes:
+        over: What the trials are, and so what the interval runs over: ``"seeds"``, ``"cues"``,
+            ``"initial conditions"``.
     """
 
     value: float
@@ -43,31 +39,25 @@ def success_rate(
 ) -> Estimate:
     """The share of trials that succeeded, with its Wilson score interval.
 
-    Parameters
-    ----------
-    passed : array_like of bool, of any shape, or int
-        Which trials succeeded; or, if ``trials`` is given, how many.
-    trials : int, optional
-    over : str
-        What the trials are.
+    Args:
+        passed (array_like of bool, of any shape, or int): Which trials succeeded; or, if ``trials``
+            is given, how many.
+        over: What the trials are.
 
-    Raises
-    ------
-    ValueError
-        If there are no trials, more successes than trials, or what passed is not true or false.
+    Raises:
+        ValueError: If there are no trials, more successes than trials, or what passed is not true
+            or false.
 
-    References
-    ----------
-    Wilson (1927), Journal of the American Statistical Association 22, 209-212,
-    doi:10.1080/01621459.1927.10502953.
+    References:
+        Wilson (1927), Journal of the American Statistical Association 22, 209-212,
+        doi:10.1080/01621459.1927.10502953.
 
-    Examples
-    --------
-    >>> won = success_rate([True, True, False, True], over="cues")
-    >>> won.value, won.trials, won.over
-    (0.75, 4, 'cues')
-    >>> f"{success_rate(16, 16):.1%}"
-    '100.0% (80.6% to 100.0%)'
+    Examples:
+        >>> won = success_rate([True, True, False, True], over="cues")
+        >>> won.value, won.trials, won.over
+        (0.75, 4, 'cues')
+        >>> f"{success_rate(16, 16):.1%}"
+        '100.0% (80.6% to 100.0%)'
     """
     from scipy.stats import binomtest
 
@@ -87,24 +77,17 @@ def mean_estimate(
 ) -> Estimate:
     """The mean of independent values, with its interval by Student's t.
 
-    Parameters
-    ----------
-    values : array_like, shape (trials,)
-        Finite, at least two.
-    over : str
-        What the trials are.
-    within : pair of float
-        What the mean cannot leave, 0 and 1 if it is one of shares. The interval ends there.
+    Args:
+        values (trials,): Finite, at least two.
+        over: What the trials are.
+        within: What the mean cannot leave, 0 and 1 if it is one of shares. The interval ends there.
 
-    Raises
-    ------
-    ValueError
-        If the values are anything else.
+    Raises:
+        ValueError: If the values are anything else.
 
-    Examples
-    --------
-    >>> f"{mean_estimate([1.0, 2.0, 3.0]):.2f}"
-    '2.00 (-0.48 to 4.48)'
+    Examples:
+        >>> f"{mean_estimate([1.0, 2.0, 3.0]):.2f}"
+        '2.00 (-0.48 to 4.48)'
     """
     from scipy.stats import t
 
@@ -121,22 +104,16 @@ def median_estimate(values: npt.ArrayLike, *, over: str = "seeds") -> Estimate:
     Whatever their distribution, each lies below the median with probability one half, so that the
     binomial distribution tells which ordered values enclose it in at least 95 % of all cases.
 
-    Parameters
-    ----------
-    values : array_like, shape (trials,)
-        At least six; infinite ones have their place in the order.
-    over : str
-        What the trials are.
+    Args:
+        values (trials,): At least six; infinite ones have their place in the order.
+        over: What the trials are.
 
-    Raises
-    ------
-    ValueError
-        If the values are anything else.
+    Raises:
+        ValueError: If the values are anything else.
 
-    Examples
-    --------
-    >>> f"{median_estimate([3, 1, 2, 5, 4, 6, 7]):.0f}"
-    '4 (1 to 7)'
+    Examples:
+        >>> f"{median_estimate([3, 1, 2, 5, 4, 6, 7]):.0f}"
+        '4 (1 to 7)'
     """
     from scipy.stats import binom
 

@@ -12,14 +12,11 @@ from mflib.dynamics.systems import System, one_of_a_kind
 class FixedPoint(NamedTuple):
     """Where a flow or map stands still.
 
-    Attributes
-    ----------
-    point : numpy.ndarray, shape (dim,)
-    eigenvalues : numpy.ndarray of complex, shape (dim,)
-        Of the Jacobian; real parts (of a map, moduli) fall.
-    kind : str
-        ``"stable"``, ``"unstable"`` or ``"saddle"``, then ``"node"``, or ``"focus"`` if
-        eigenvalues are complex; ``"not hyperbolic"`` if linearisation does not decide.
+    Attributes:
+        point (dim,):
+        eigenvalues ((dim,) of complex): Of the Jacobian; real parts (of a map, moduli) fall.
+        kind: ``"stable"``, ``"unstable"`` or ``"saddle"``, then ``"node"``, or ``"focus"`` if
+            eigenvalues are complex; ``"not hyperbolic"`` if linearisation does not decide.
     """
 
     point: np.ndarray
@@ -35,26 +32,20 @@ class FixedPoint(NamedTuple):
 def fixed_points(system: System, guesses: npt.ArrayLike) -> list[FixedPoint]:
     """Fixed points of a flow or map that Newton's method reaches from the guesses.
 
-    Parameters
-    ----------
-    system : System
-        Without forcing.
-    guesses : array_like, shape (guesses, dim)
-        A grid, say. There is no promise that all fixed points are found.
+    Args:
+        system: Without forcing.
+        guesses (guesses, dim): A grid, say. There is no promise that all fixed points are found.
 
-    Returns
-    -------
-    list of FixedPoint
-        Each once, sorted by coordinates.
+    Returns:
+        list of FixedPoint: Each once, sorted by coordinates.
 
-    Examples
-    --------
-    >>> from mflib.dynamics.systems import system
-    >>> for found in fixed_points(system("lorenz"), [[0, 0, 0], [9, 9, 25], [-9, -9, 25]]):
-    ...     print(found.point.round(3) + 0.0, found.kind)
-    [-8.485 -8.485 27.   ] saddle focus
-    [0. 0. 0.] saddle node
-    [ 8.485  8.485 27.   ] saddle focus
+    Examples:
+        >>> from mflib.dynamics.systems import system
+        >>> for found in fixed_points(system("lorenz"), [[0, 0, 0], [9, 9, 25], [-9, -9, 25]]):
+        ...     print(found.point.round(3) + 0.0, found.kind)
+        [-8.485 -8.485 27.   ] saddle focus
+        [0. 0. 0.] saddle node
+        [ 8.485  8.485 27.   ] saddle focus
     """
     from scipy.optimize import root
 

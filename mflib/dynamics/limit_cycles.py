@@ -10,24 +10,20 @@ from mflib import checks
 from mflib.dynamics.systems import LONGEST, System, waiting_time
 from mflib.dynamics.trajectories import limited, tangent, trajectory
 
+#: How orbits are integrated here.
 TIGHT: dict[str, Any] = {"method": "DOP853", "rtol": 1e-12, "atol": 1e-12}
-"""How orbits are integrated here."""
 
 
 class LimitCycle(NamedTuple):
     """A periodic orbit.
 
-    Attributes
-    ----------
-    point : numpy.ndarray, shape (dim,)
-        On the orbit.
-    period : float
-    multipliers : numpy.ndarray of complex, shape (dim,)
-        Eigenvalues of the monodromy matrix, one of them 1, with an error of about 1e-12.
-    exponents : numpy.ndarray, shape (dim,)
-        Lyapunov exponents of the orbit, the Floquet exponents' real parts, in falling order.
-    amplitude : float
-        Largest size of the first coordinate on the orbit.
+    Attributes:
+        point (dim,): On the orbit.
+        multipliers ((dim,) of complex): Eigenvalues of the monodromy matrix, one of them 1, with an
+            error of about 1e-12.
+        exponents (dim,): Lyapunov exponents of the orbit, the Floquet exponents' real parts, in
+            falling order.
+        amplitude: Largest size of the first coordinate on the orbit.
     """
 
     point: np.ndarray
@@ -51,28 +47,21 @@ def find_limit_cycle(
     monodromy matrix. In the plane the second exponent is the mean trace along the orbit
     (Liouville), exact also where the multiplier is too small for a computer.
 
-    Parameters
-    ----------
-    system : System
-        An autonomous flow.
-    initial : array_like, shape (dim,), optional
-        By default the system's own.
-    transient : float, optional
-        By default the system's own.
-    longest : float, optional
-        Longest period looked for; by default the system's transient.
+    Args:
+        system: An autonomous flow.
+        initial (dim,): By default the system's own.
+        transient: By default the system's own.
+        longest: Longest period looked for; by default the system's transient.
 
-    Raises
-    ------
-    ValueError
-        If the orbit ends on no limit cycle: it is chaotic, a fixed point, or not settled.
+    Raises:
+        ValueError: If the orbit ends on no limit cycle: it is chaotic, a fixed point, or not
+            settled.
 
-    Examples
-    --------
-    >>> from mflib.dynamics.systems import system
-    >>> found = find_limit_cycle(system("van_der_pol", mu=1.0))
-    >>> round(found.period, 6), found.exponents.round(5) + 0.0
-    (6.663287, array([ 0.     , -1.05938]))
+    Examples:
+        >>> from mflib.dynamics.systems import system
+        >>> found = find_limit_cycle(system("van_der_pol", mu=1.0))
+        >>> round(found.period, 6), found.exponents.round(5) + 0.0
+        (6.663287, array([ 0.     , -1.05938]))
     """
     if system.kind != "flow" or system.forcing is not None:
         raise ValueError(f"system: got {system.name}, expected a flow without forcing")

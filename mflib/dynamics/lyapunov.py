@@ -23,37 +23,30 @@ from mflib import checks
 from mflib.dynamics.systems import System, time_step, waiting_time
 from mflib.dynamics.trajectories import step, tangent, trajectory
 
+#: A volume that grows more slowly, relative to the largest exponent, is conserved.
 CONSERVED = 1e-6
-"""A volume that grows more slowly, relative to the largest exponent, is conserved."""
+#: Share of the neighbours' parting in a single step from which on noise is suspected.
 PARTING = 0.15
-"""Share of the neighbours' parting in a single step from which on noise is suspected."""
+#: At least so many blocks are drawn from in a bootstrap.
 BLOCKS = 40
-"""At least so many blocks are drawn from in a bootstrap."""
+#: Members start so far, relative to the attractor's size, from one orbit, and then part.
 SPREAD = 1e-4
-"""Members start so far, relative to the attractor's size, from one orbit, and then part."""
 
 
 @dataclass(frozen=True, eq=False)
 class Spectrum:
     """Lyapunov exponents, per unit of time, with what is needed to trust them.
 
-    Attributes
-    ----------
-    exponents : numpy.ndarray, shape (count,)
-        In falling order, up to the error.
-    intervals : numpy.ndarray, shape (count, 2)
-        95 % intervals by a bootstrap over blocks of the trajectories.
-    members : numpy.ndarray, shape (members, count)
-        The exponents of each trajectory on its own.
-    volume_growth_rate : float
-        Mean rate at which the logarithm of phase-space volume grows along the same
-        trajectories: trace or ``log |det|`` of the Jacobian. NaN if it was not measured.
-    time : float
-        Over which was averaged, all trajectories together.
-    dim : int
-        Of the state; the spectrum is complete if there are as many exponents.
-    forced : bool
-        Whether there is a forcing in time. Its phase adds an exponent 0, which is not listed.
+    Attributes:
+        exponents (count,): In falling order, up to the error.
+        intervals (count, 2): 95 % intervals by a bootstrap over blocks of the trajectories.
+        members (members, count): The exponents of each trajectory on its own.
+        volume_growth_rate: Mean rate at which the logarithm of phase-space volume grows along the
+            same trajectories: trace or ``log |det|`` of the Jacobian. NaN if it was not measured.
+        time: Over which was averaged, all trajectories together.
+        dim: Of the state; the spectrum is complete if there are as many exponents.
+        forced: Whether there is a forcing in time. Its phase adds an exponent 0, which is not
+            listed.
     """
 
     exponents: np.ndarray
@@ -77,20 +70,14 @@ class Spectrum:
     ) -> Self:
         """The averages of what tangent vectors have grown by.
 
-        Parameters
-        ----------
-        logarithms : numpy.ndarray, shape (segments, members, count)
-            Of the factors by which orthonormal vectors have grown in each segment.
-        time : float
-            Units of time a segment takes.
-        dim : int
-            Of the state.
-        rng : numpy.random.Generator
-            Draws the bootstrap.
-        volumes : array_like
-            Logarithms of the factors by which a small volume has grown, of any shape with the
-            mean of all segments.
-        forced : bool
+        Args:
+            logarithms (segments, members, count): Of the factors by which orthonormal vectors have
+                grown in each segment.
+            time: Units of time a segment takes.
+            dim: Of the state.
+            rng: Draws the bootstrap.
+            volumes: Logarithms of the factors by which a small volume has grown, of any shape with
+                the mean of all segments.
         """
         rates = logarithms / time
         exponents, members = rates.mean(axis=(0, 1)), rates.mean(axis=0)
@@ -110,10 +97,8 @@ class Spectrum:
         Where volume is conserved it is relative to the largest exponent's size. NaN if the
         growth of volume was not measured.
 
-        Raises
-        ------
-        ValueError
-            If exponents are missing.
+        Raises:
+            ValueError: If exponents are missing.
         """
         if not self.complete:
             raise ValueError(f"spectrum: got {len(self.exponents)} exponents, expected {self.dim}")
@@ -128,11 +113,9 @@ class Spectrum:
         A sum of exponents counts as zero within the half width of the first exponents'
         intervals.
 
-        Raises
-        ------
-        ValueError
-            If exponents are missing and the sum of those that are there is not negative: then
-            the dimension depends on the others.
+        Raises:
+            ValueError: If exponents are missing and the sum of those that are there is not
+                negative: then the dimension depends on the others.
         """
         exponents = np.sort(np.append(self.exponents, [0.0] * self.forced))[::-1]
         error = float(np.max(np.diff(self.intervals[:2], axis=1))) / 2
@@ -151,25 +134,20 @@ def kaplan_yorke(exponents: npt.ArrayLike, tolerance: float | None = None) -> fl
 
     with the largest :math:`j` for which the sum is not negative.
 
-    Parameters
-    ----------
-    exponents : array_like, shape (count,)
-        In falling order.
-    tolerance : float, optional
-        A sum that is negative by no more counts as zero: the exponent 0 of a flow is measured
-        with an error of either sign. By default a thousandth of the first exponent's size.
+    Args:
+        exponents (count,): In falling order.
+        tolerance: A sum that is negative by no more counts as zero: the exponent 0 of a flow is
+            measured with an error of either sign. By default a thousandth of the first exponent's
+            size.
 
-    Returns
-    -------
-    float
-        The number of exponents if no sum is negative.
+    Returns:
+        float: The number of exponents if no sum is negative.
 
-    Examples
-    --------
-    >>> round(kaplan_yorke([0.9056, -0.00001, -14.5723]), 3)
-    2.062
-    >>> kaplan_yorke([-0.0000001, -2], tolerance=1e-5), kaplan_yorke([-0.5, -0.5])
-    (1.0, 0.0)
+    Examples:
+        >>> round(kaplan_yorke([0.9056, -0.00001, -14.5723]), 3)
+        2.062
+        >>> kaplan_yorke([-0.0000001, -2], tolerance=1e-5), kaplan_yorke([-0.5, -0.5])
+        (1.0, 0.0)
     """
     exponents = checks.reals("exponents", exponents, ("count",))
     tolerance = 1e-3 * abs(exponents[0]) if tolerance is None else tolerance
@@ -199,53 +177,36 @@ def benettin_spectrum(
     Benettin's method: a frame of orthonormal tangent vectors is carried along for a segment,
     made orthonormal again (Gram–Schmidt), and the logarithms of the lengths are averaged.
 
-    Parameters
-    ----------
-    advance : callable
-        ``advance(state, frame)`` returns ``(state, frame, volume)`` a segment later: the
-        state ``(members, dim)``, the frame ``(members, dim, count)`` multiplied by the
-        Jacobian of the segment, and the logarithm of the factor by which a small volume has
-        grown, ``(members,)``, or None. Several steps a segment save time; too many, and the
-        vectors of the frame become parallel.
-    state : array_like, shape (members, dim)
-        On the attractor.
-    segments : int
-        How many are averaged over.
-    time : float
-        Units of time a segment takes.
-    discard : int, optional
-        Segments before those, in which the frame finds its directions; by default a quarter as
-        many. It takes many times 1 / (gap between exponents).
-    count : int, optional
-        How many exponents; by default all.
-    forced : bool
-        See :class:`Spectrum`.
-    seed : int
-        Of the first frame and of the bootstrap.
+    Args:
+        advance: ``advance(state, frame)`` returns ``(state, frame, volume)`` a segment later: the
+            state ``(members, dim)``, the frame ``(members, dim, count)`` multiplied by the Jacobian
+            of the segment, and the logarithm of the factor by which a small volume has grown,
+            ``(members,)``, or None. Several steps a segment save time; too many, and the vectors of
+            the frame become parallel.
+        state (members, dim): On the attractor.
+        segments: How many are averaged over.
+        time: Units of time a segment takes.
+        discard: Segments before those, in which the frame finds its directions; by default a
+            quarter as many. It takes many times 1 / (gap between exponents).
+        count: How many exponents; by default all.
+        forced: See :class:`Spectrum`.
+        seed: Of the first frame and of the bootstrap.
 
-    Returns
-    -------
-    Spectrum
+    Raises:
+        ValueError: If an argument does not fit, or the state leaves all bounds.
 
-    Raises
-    ------
-    ValueError
-        If an argument does not fit, or the state leaves all bounds.
+    References:
+        Benettin, Galgani, Giorgilli and Strelcyn (1980), Meccanica 15, 9-20 and 21-30.
 
-    References
-    ----------
-    Benettin, Galgani, Giorgilli and Strelcyn (1980), Meccanica 15, 9-20 and 21-30.
+    Examples:
+        A linear map stretches by its eigenvalues.
 
-    Examples
-    --------
-    A linear map stretches by its eigenvalues.
-
-    >>> matrix = np.array([[2.0, 1.0], [0.0, 0.5]])
-    >>> def advance(state, frame):
-    ...     return state @ matrix.T * 0, matrix @ frame, np.zeros(len(state))
-    >>> found = benettin_spectrum(advance, np.zeros((1, 2)), segments=1000)
-    >>> found.exponents.round(3)
-    array([ 0.693, -0.693])
+        >>> matrix = np.array([[2.0, 1.0], [0.0, 0.5]])
+        >>> def advance(state, frame):
+        ...     return state @ matrix.T * 0, matrix @ frame, np.zeros(len(state))
+        >>> found = benettin_spectrum(advance, np.zeros((1, 2)), segments=1000)
+        >>> found.exponents.round(3)
+        array([ 0.693, -0.693])
     """
     checks.reals("state", state, ("members", "dim"))
     state = np.asarray(state)
@@ -295,43 +256,30 @@ def spectrum(
     attractor. For a transient they part and the vectors find their directions; then it is
     measured. (Of a map they are pieces of one orbit.)
 
-    Parameters
-    ----------
-    system : System
-        If a parameter is an array, each of its values gets a trajectory of its own, and
-        ``members`` of the result lists their exponents.
-    steps : int
-        Of each member, so the time averaged over is ``steps * members * dt``. Steps that do not
-        fill a segment are left out.
-    members : int
-        Trajectories, if no parameter is an array. More are faster together than one by one, but
-        each costs a transient.
-    dt : float, optional
-        By default the system's natural step.
-    count : int, optional
-        How many exponents; by default all.
-    initial : array_like, shape (dim,), optional
-        By default the system's own.
-    transient : float, optional
-        Time to reach the attractor, and again for the vectors to find their directions; by
-        default the system's own.
-    segment : int, optional
-        Steps between orthonormalisations; by default 10 for a flow and 1 for a map.
-    seed : int
+    Args:
+        system: If a parameter is an array, each of its values gets a trajectory of its own, and
+            ``members`` of the result lists their exponents.
+        steps: Of each member, so the time averaged over is ``steps * members * dt``. Steps that do
+            not fill a segment are left out.
+        members: Trajectories, if no parameter is an array. More are faster together than one by
+            one, but each costs a transient.
+        dt: By default the system's natural step.
+        count: How many exponents; by default all.
+        initial (dim,): By default the system's own.
+        transient: Time to reach the attractor, and again for the vectors to find their directions;
+            by default the system's own.
+        segment: Steps between orthonormalisations; by default 10 for a flow and 1 for a map.
 
-    Raises
-    ------
-    ValueError
-        If an argument does not fit, or the orbit escapes.
+    Raises:
+        ValueError: If an argument does not fit, or the orbit escapes.
 
-    Examples
-    --------
-    >>> from mflib.dynamics.systems import system
-    >>> found = spectrum(system("henon"), steps=1000)
-    >>> found.exponents.round(2)
-    array([ 0.42, -1.62])
-    >>> bool(np.isclose(found.exponents.sum(), np.log(0.3)))
-    True
+    Examples:
+        >>> from mflib.dynamics.systems import system
+        >>> found = spectrum(system("henon"), steps=1000)
+        >>> found.exponents.round(2)
+        array([ 0.42, -1.62])
+        >>> bool(np.isclose(found.exponents.sum(), np.log(0.3)))
+        True
     """
     dt = time_step(system, dt)
     default = 10 if system.kind == "flow" else 1
@@ -420,27 +368,19 @@ def rosenstein_exponent(points: npt.ArrayLike, dt: float) -> float:
     where equations or a closed loop are at hand, :func:`spectrum` or :func:`benettin_spectrum` is
     far more exact.
 
-    Parameters
-    ----------
-    points : array_like, shape (steps, dim)
-        On the attractor, in the whole space, 200 steps or more.
-    dt : float
+    Args:
+        points (steps, dim): On the attractor, in the whole space, 200 steps or more.
 
-    Returns
-    -------
-    float
-        Per unit of time; 0 if distances do not grow by a factor e.
+    Returns:
+        float: Per unit of time; 0 if distances do not grow by a factor e.
 
-    Raises
-    ------
-    ValueError
-        If an argument does not fit, no orbit comes back to itself, or neighbours part at once
-        and then more slowly, which is noise, or uneven sampling, and no exponent.
+    Raises:
+        ValueError: If an argument does not fit, no orbit comes back to itself, or neighbours part
+            at once and then more slowly, which is noise, or uneven sampling, and no exponent.
 
-    References
-    ----------
-    Rosenstein, Collins and De Luca (1993), Physica D 65, 117-134,
-    doi:10.1016/0167-2789(93)90009-P.
+    References:
+        Rosenstein, Collins and De Luca (1993), Physica D 65, 117-134,
+        doi:10.1016/0167-2789(93)90009-P.
     """
     points = checks.reals("points", points, ("steps", "dim"), least=200)
     dt = checks.real("dt", dt, above=0)

@@ -21,10 +21,10 @@ import numpy.typing as npt
 from mflib import checks
 from mflib.dynamics import equations
 
+#: Step of complex-step derivatives, so small that its square vanishes beside any number.
 IMAGINARY = 1e-30
-"""Step of complex-step derivatives, so small that its square vanishes beside any number."""
+#: Natural time steps that a transient or a time step may last, so that every call ends.
 LONGEST = 10**6
-"""Natural time steps that a transient or a time step may last, so that every call ends."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,45 +35,35 @@ class System:
     of the catalogue, which :func:`system` makes. Methods take any number of points at once: the
     last axis of ``x`` holds the coordinates, axes before it are kept.
 
-    Attributes
-    ----------
-    equations : callable
-        ``equations(t, state, **parameters)`` returns a component for each coordinate; ``state`` has
-        the coordinates, numbers or arrays. Parameters are bound: ``system.equations(t, state)``.
-    initial : numpy.ndarray, shape (dim,)
-        An initial condition in the basin of the attractor meant.
-    parameters : mapping of str to float or numpy.ndarray
-        An array makes a family: its values go with the axis of the points just before the
-        coordinates, one system a point.
-    kind : {"flow", "map"}
-    dt : float
-        Natural time step, in units of time, good for the Runge–Kutta method; 1 for a map.
-    transient : float
-        Time after which the attractor is reached from ``initial``.
-    frequency : str or None
-        The parameter that is the angular frequency of a forcing in time, if there is one.
-    variables : tuple of str
-        Names of the coordinates.
-    title, citation, doi : str
-        As printed; where it comes from.
-    derivatives : callable
-        ``derivatives(t, x)`` of coordinates ``(dim, ...)`` by these, shape ``(dim, dim, ...)``; not
-        an argument. See :meth:`jacobian`.
+    Attributes:
+        equations: ``equations(t, state, **parameters)`` returns a component for each coordinate;
+            ``state`` has the coordinates, numbers or arrays. Parameters are bound:
+            ``system.equations(t, state)``.
+        initial (dim,): An initial condition in the basin of the attractor meant.
+        parameters (mapping of str to float or numpy.ndarray): An array makes a family: its values
+            go with the axis of the points just before the coordinates, one system a point.
+        kind ("flow" or "map"):
+        dt: Natural time step, in units of time, good for the Runge–Kutta method; 1 for a map.
+        transient: Time after which the attractor is reached from ``initial``.
+        frequency: The parameter that is the angular frequency of a forcing in time, if there is
+            one.
+        variables: Names of the coordinates.
+        title, citation, doi: As printed; where it comes from.
+        derivatives: ``derivatives(t, x)`` of coordinates ``(dim, ...)`` by these, shape ``(dim,
+            dim, ...)``; not an argument. See :meth:`jacobian`.
 
-    Raises
-    ------
-    ValueError
-        If an argument is not of its kind, or the equations have another number of components.
+    Raises:
+        ValueError: If an argument is not of its kind, or the equations have another number of
+            components.
 
-    Examples
-    --------
-    >>> def brusselator(t, state, *, a, b):
-    ...     x, y = state
-    ...     return a + x * x * y - (b + 1) * x, b * x - x * x * y
-    >>> flow = System("brusselator", brusselator, initial=[1, 1], parameters={"a": 1, "b": 3})
-    >>> flow.rhs(0, [1.0, 3.0]), flow.jacobian(0, [1.0, 3.0])
-    (array([0., 0.]), array([[ 2.,  1.],
-           [-3., -1.]]))
+    Examples:
+        >>> def brusselator(t, state, *, a, b):
+        ...     x, y = state
+        ...     return a + x * x * y - (b + 1) * x, b * x - x * x * y
+        >>> flow = System("brusselator", brusselator, initial=[1, 1], parameters={"a": 1, "b": 3})
+        >>> flow.rhs(0, [1.0, 3.0]), flow.jacobian(0, [1.0, 3.0])
+        (array([0., 0.]), array([[ 2.,  1.],
+               [-3., -1.]]))
     """
 
     name: str
@@ -160,10 +150,8 @@ class System:
     def with_parameters(self, **parameters: Any) -> Self:
         """The same system with other parameters; the step of a forced flow follows its period.
 
-        Raises
-        ------
-        ValueError
-            If there is no such parameter, or it is not finite.
+        Raises:
+            ValueError: If there is no such parameter, or it is not finite.
         """
         for key in parameters:
             if key not in self.parameters:
@@ -178,21 +166,17 @@ class System:
     def rhs(self, t: float, x: npt.ArrayLike) -> np.ndarray:
         """The right-hand side ``f``: velocities of a flow, next points of a map.
 
-        Parameters
-        ----------
-        t : float
-            Time; only a forced flow looks at it.
-        x : array_like, shape (..., dim)
+        Args:
+            t: Time; only a forced flow looks at it.
+            x (..., dim):
 
-        Returns
-        -------
-        numpy.ndarray, shape (..., dim)
+        Returns:
+            numpy.ndarray, shape (..., dim)
 
-        Examples
-        --------
-        >>> system("lorenz").rhs(0, [[1, 1, 1], [0, 0, 0]])
-        array([[ 0.        , 26.        , -1.66666667],
-               [ 0.        ,  0.        ,  0.        ]])
+        Examples:
+            >>> system("lorenz").rhs(0, [[1, 1, 1], [0, 0, 0]])
+            array([[ 0.        , 26.        , -1.66666667],
+                   [ 0.        ,  0.        ,  0.        ]])
         """
         return np.moveaxis(components(self.equations, t, self._coordinates(x)), 0, -1)
 
@@ -202,20 +186,16 @@ class System:
         Derivatives are taken by complex steps, exact to rounding; or, where equations are not
         analytic (``abs``) or take no complex numbers, by central differences, to about ten digits.
 
-        Parameters
-        ----------
-        t : float
-        x : array_like, shape (..., dim)
+        Args:
+            x (..., dim):
 
-        Returns
-        -------
-        numpy.ndarray, shape (..., dim, dim)
+        Returns:
+            numpy.ndarray, shape (..., dim, dim)
 
-        Examples
-        --------
-        >>> system("henon").jacobian(0, [0.5, 0.1])
-        array([[-1.4,  1. ],
-               [ 0.3,  0. ]])
+        Examples:
+            >>> system("henon").jacobian(0, [0.5, 0.1])
+            array([[-1.4,  1. ],
+                   [ 0.3,  0. ]])
         """
         return np.moveaxis(self.derivatives(t, self._coordinates(x)), (0, 1), (-2, -1))
 
@@ -282,10 +262,9 @@ def _catalogue() -> dict:
 def names(kind: str | None = None) -> list[str]:
     """Names of all systems of the catalogue, of flows (``"flow"``) or of maps (``"map"``).
 
-    Examples
-    --------
-    >>> names("map")
-    ['logistic', 'henon']
+    Examples:
+        >>> names("map")
+        ['logistic', 'henon']
     """
     if kind not in (None, "flow", "map"):
         raise ValueError(f"kind: got {kind!r}, expected 'flow', 'map' or None")
@@ -295,24 +274,18 @@ def names(kind: str | None = None) -> list[str]:
 def system(name: str, **parameters: Any) -> System:
     """A system of the catalogue by its name, with its usual parameters or others.
 
-    Parameters
-    ----------
-    name : str
-        One of :func:`names`.
-    **parameters : float or array_like
-        Parameters that are to differ from the usual ones; arrays make families, see
-        :class:`System`.
+    Args:
+        name: One of :func:`names`.
+        **parameters (float or array_like): Parameters that are to differ from the usual ones;
+            arrays make families, see :class:`System`.
 
-    Raises
-    ------
-    ValueError
-        If there is no such system or parameter, or a parameter is not finite.
+    Raises:
+        ValueError: If there is no such system or parameter, or a parameter is not finite.
 
-    Examples
-    --------
-    >>> lorenz = system("lorenz", rho=24.4)
-    >>> lorenz.dim, lorenz.parameters["rho"]
-    (3, 24.4)
+    Examples:
+        >>> lorenz = system("lorenz", rho=24.4)
+        >>> lorenz.dim, lorenz.parameters["rho"]
+        (3, 24.4)
     """
     entry = {key: value for key, value in _entry(name).items() if key != "reference"}
     if "frequency" in entry:  # steps in a period
@@ -328,10 +301,9 @@ def reference_values(name: str) -> list[dict]:
     ``source``, and what is known of ``exponents``, ``dimension``, ``period``, ``floquet``,
     ``amplitude``, ``mean`` and ``std``; the header of ``systems.toml`` says what they are.
 
-    Examples
-    --------
-    >>> reference_values("lorenz")[0]["exponents"]
-    [0.9056, 0.0, -14.572]
+    Examples:
+        >>> reference_values("lorenz")[0]["exponents"]
+        [0.9056, 0.0, -14.572]
     """
     entry = _entry(name)
     usual = {"parameters": {}, "initial": entry["initial"]}

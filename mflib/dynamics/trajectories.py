@@ -19,12 +19,12 @@ import numpy.typing as npt
 from mflib import checks
 from mflib.dynamics.systems import System, components, one_of_a_kind, time_step, waiting_time
 
+#: A coordinate beyond this has escaped: no attractor of the catalogue reaches 200.
 ESCAPE = 1e6
-"""A coordinate beyond this has escaped: no attractor of the catalogue reaches 200."""
+#: So many members of an ensemble fit into the processor's cache with what is computed of them.
 CHUNK = 4096
-"""So many members of an ensemble fit into the processor's cache with what is computed of them."""
+#: Calls of the equations in a natural time step, beyond which an orbit is given up.
 CALLS = 50
-"""Calls of the equations in a natural time step, beyond which an orbit is given up."""
 
 
 def trajectory(
@@ -37,39 +37,29 @@ def trajectory(
 ) -> np.ndarray:
     """One accurate orbit: a flow by DOP853 of SciPy, a map by iterating it.
 
-    Parameters
-    ----------
-    system : System
-    steps : int
-        Number of points.
-    dt : float, optional
-        Time between points; by default the system's natural step. A map has no other than 1.
-    initial : array_like, shape (dim,), optional
-        By default the system's own.
-    transient : float
-        Time left out before the first point, at most a million natural steps. Times of a
-        forced flow go on from there: the first point is at time ``transient``.
-        ``system.transient`` is long enough to reach the attractor.
-    rtol : float
-        Relative error allowed in a step; the absolute error allowed is a hundredth of that.
+    Args:
+        steps: Number of points.
+        dt: Time between points; by default the system's natural step. A map has no other than 1.
+        initial (dim,): By default the system's own.
+        transient: Time left out before the first point, at most a million natural steps. Times of a
+            forced flow go on from there: the first point is at time ``transient``.
+            ``system.transient`` is long enough to reach the attractor.
+        rtol: Relative error allowed in a step; the absolute error allowed is a hundredth of that.
 
-    Returns
-    -------
-    numpy.ndarray, shape (steps, dim)
+    Returns:
+        numpy.ndarray, shape (steps, dim)
 
-    Raises
-    ------
-    ValueError
-        If an argument does not fit, or the orbit escapes, or moves too fast to be followed.
+    Raises:
+        ValueError: If an argument does not fit, or the orbit escapes, or moves too fast to be
+            followed.
 
-    Examples
-    --------
-    >>> from mflib.dynamics.systems import system
-    >>> lorenz = system("lorenz")
-    >>> trajectory(lorenz, steps=3, dt=0.01).round(4)
-    array([[1.    , 1.    , 1.    ],
-           [1.0126, 1.2599, 0.9849],
-           [1.0488, 1.524 , 0.9731]])
+    Examples:
+        >>> from mflib.dynamics.systems import system
+        >>> lorenz = system("lorenz")
+        >>> trajectory(lorenz, steps=3, dt=0.01).round(4)
+        array([[1.    , 1.    , 1.    ],
+               [1.0126, 1.2599, 0.9849],
+               [1.0488, 1.524 , 0.9731]])
     """
     one_of_a_kind(system)
     steps = checks.count("steps", steps)
@@ -137,12 +127,10 @@ def _escape(start, time):
 class Ensemble(NamedTuple):
     """Many orbits.
 
-    Attributes
-    ----------
-    points : numpy.ndarray, shape (members, kept, dim)
-        The points kept, the last of them at the end. An orbit that diverged is NaN throughout.
-    diverged : numpy.ndarray of bool, shape (members,)
-        Which orbits left all bounds.
+    Attributes:
+        points (members, kept, dim): The points kept, the last of them at the end. An orbit that
+            diverged is NaN throughout.
+        diverged ((members,) of bool): Which orbits left all bounds.
     """
 
     points: np.ndarray
@@ -161,35 +149,24 @@ def ensemble(
 ) -> Ensemble:
     """Many orbits at once: flows by the classical Runge–Kutta method with a fixed step.
 
-    Parameters
-    ----------
-    system : System
-        If a parameter is an array, each of its values belongs to one member.
-    initial : array_like, shape (members, dim)
-        Orbits that escape are a verdict (``diverged``), not an error.
-    steps : int
-        Steps of ``dt`` (or iterations) to the end; 0 is allowed.
-    dt : float, optional
-        By default the system's natural step.
-    keep : int
-        How many points to keep: the last, and others before it.
-    every : int
-        Steps between points that are kept.
-    start : float
-        Time at the beginning; only a forced flow looks at it.
+    Args:
+        system: If a parameter is an array, each of its values belongs to one member.
+        initial (members, dim): Orbits that escape are a verdict (``diverged``), not an error.
+        steps: Steps of ``dt`` (or iterations) to the end; 0 is allowed.
+        dt: By default the system's natural step.
+        keep: How many points to keep: the last, and others before it.
+        every: Steps between points that are kept.
+        start: Time at the beginning; only a forced flow looks at it.
 
-    Raises
-    ------
-    ValueError
-        If an argument does not fit, or an initial condition is not finite.
+    Raises:
+        ValueError: If an argument does not fit, or an initial condition is not finite.
 
-    Examples
-    --------
-    Hénon's map takes some initial conditions to its attractor and others out of all bounds.
+    Examples:
+        Hénon's map takes some initial conditions to its attractor and others out of all bounds.
 
-    >>> from mflib.dynamics.systems import system
-    >>> ensemble(system("henon"), [[0, 0], [2, 2]], steps=100).diverged
-    array([False,  True])
+        >>> from mflib.dynamics.systems import system
+        >>> ensemble(system("henon"), [[0, 0], [2, 2]], steps=100).diverged
+        array([False,  True])
     """
     initial = checks.reals("initial", initial, ("members", system.dim))
     steps = checks.count("steps", steps, least=0)
@@ -252,15 +229,12 @@ def standardisation(trajectories: Sequence[npt.ArrayLike]) -> tuple[np.ndarray, 
     Location and size are part of what tells tasks apart, so tasks are never standardised one by
     one, nor coordinate by coordinate.
 
-    Parameters
-    ----------
-    trajectories : sequence of array_like, each of shape (steps, dim)
+    Args:
+        trajectories (sequence of array_like, each of shape (steps, dim)):
 
-    Returns
-    -------
-    location : numpy.ndarray, shape (dim,)
-    scale : float
-        Root mean square distance from ``location``, per coordinate.
+    Returns:
+        location, numpy.ndarray, shape (dim,): location
+        float: Root mean square distance from ``location``, per coordinate.
     """
     points = np.concatenate(
         [checks.reals("trajectories", points, ("steps", "dim")) for points in trajectories]

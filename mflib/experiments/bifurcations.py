@@ -18,34 +18,31 @@ from mflib.multifunctionality.judge import judge
 from mflib.multifunctionality.tasks import COARSE, TURN, cues, seeing_double
 from mflib.networks.lstm import LSTM
 
+#: How a parameter is changed, and through which values.
 PARAMETER_SWEEPS = {
     "gain up": (perturbations.scale_recurrence, np.linspace(1, 2, 51)),
     "gain down": (perturbations.scale_recurrence, np.linspace(1, 0.6, 41)),
     "bias up": (perturbations.shift_forget_bias, np.linspace(0, 2, 41)),
     "bias down": (perturbations.shift_forget_bias, np.linspace(0, -2, 41)),
 }
-"""How a parameter is changed, and through which values."""
+#: Steps of a second training, each a whole training with its own fall of the rate.
 LESSON_STEPS = 0, 5, 10, 20, 50, 100, 200, 500, 2000
-"""Steps of a second training, each a whole training with its own fall of the rate."""
+#: Places on the straight line between two networks' weights.
 SHARES = np.linspace(0, 1, 11)
-"""Places on the straight line between two networks' weights."""
+#: Sizes of repeated kicks, in root mean squares of the state.
 KICKS = 0.1, 0.15, 0.2, 0.3, 0.5
-"""Sizes of repeated kicks, in root mean squares of the state."""
 
 
 @dataclass(frozen=True)
 class Bifurcation:
     """An LSTM at total overlap, and what is changed about it.
 
-    Attributes
-    ----------
-    study : {"edges", "blending", "sequence", "again"}
-        Parameters turned after training; shares of the tasks in training; one task trained after
-        the other, and the weights of two networks mixed; the same task trained a second time.
-    seed : int
-        Of its initial weights and its training.
-    copies : int
-        How many of eight windows in training are of task A.
+    Attributes:
+        study ("edges" or "blending" or "sequence" or "again"): Parameters turned after training;
+            shares of the tasks in training; one task trained after the other, and the weights of
+            two networks mixed; the same task trained a second time.
+        seed: Of its initial weights and its training.
+        copies: How many of eight windows in training are of task A.
     """
 
     study: str
@@ -77,9 +74,8 @@ class Bifurcation:
 def cued_states(network: LSTM, *, turns: int = 30, count: int = 1) -> np.ndarray:
     """States in which cues of A, then of B, leave the network after some turns by itself.
 
-    Returns
-    -------
-    numpy.ndarray, shape (2 * count, state_dim)
+    Returns:
+        numpy.ndarray, shape (2 * count, state_dim)
     """
     cue = np.concatenate([cues(task, TURN, COARSE, count=count) for task in seeing_double()])
     return free_run(network, warm_up(network, cue), TURN * turns).state.numpy()
@@ -88,10 +84,8 @@ def cued_states(network: LSTM, *, turns: int = 30, count: int = 1) -> np.ndarray
 def there_and_back(network: LSTM, way: str) -> tuple[Branch, Branch]:
     """Follow both circles along one of the ``PARAMETER_SWEEPS``, and the runs back again.
 
-    Returns
-    -------
-    out, back : Branch
-        Ten turns at each value, after thirty to settle; members are A and B.
+    Returns:
+        Branch: Ten turns at each value, after thirty to settle; members are A and B.
     """
     change, values = PARAMETER_SWEEPS[way]
     follow = partial(sweep_parameter, partial(change, network), settle=30 * TURN, steps=10 * TURN)
@@ -108,18 +102,14 @@ def loss_index(branch: Branch) -> list[int | None]:
 def after_loss(network: LSTM, branch: Branch, position: int, member: int) -> str:
     """What a run does at a value of the parameter where its circle is lost.
 
-    Parameters
-    ----------
-    network : LSTM
-        At that value.
-    position, member : int
-        Of the value in the branch, and 0 for A or 1 for B.
+    Args:
+        network: At that value.
+        position, member: Of the value in the branch, and 0 for A or 1 for B.
 
-    Returns
-    -------
-    str
-        ``"rest"``; ``"other"``, if it turns all the time, the other way; ``"chaos"``, if it
-        reverses and the largest exponent is above 0.01 per unit of time; otherwise ``"reverses"``.
+    Returns:
+        str: ``"rest"``; ``"other"``, if it turns all the time, the other way; ``"chaos"``, if it
+            reverses and the largest exponent is above 0.01 per unit of time; otherwise
+            ``"reverses"``.
     """
     run = rotation(branch.outputs[position, member], COARSE)
     if run.radius < 0.05:
@@ -133,10 +123,9 @@ def after_loss(network: LSTM, branch: Branch, position: int, member: int) -> str
 def bistable_region(network: LSTM, gains: np.ndarray, shifts: np.ndarray) -> np.ndarray:
     """Which circles a cue still selects when gain and forget bias are changed.
 
-    Returns
-    -------
-    numpy.ndarray of bool, shape (shifts, gains, 2)
-        Whether the run after a cue of A, of B turns its way all through the last ten of 40 turns.
+    Returns:
+        numpy.ndarray of bool, shape (shifts, gains, 2): Whether the run after a cue of A, of B
+            turns its way all through the last ten of 40 turns.
     """
 
     def end(gain, shift):
@@ -151,10 +140,9 @@ def bistable_region(network: LSTM, gains: np.ndarray, shifts: np.ndarray) -> np.
 def half_turn_directions(outputs: npt.ArrayLike) -> np.ndarray:
     """Which way planar runs turn, by half turns.
 
-    Returns
-    -------
-    numpy.ndarray of int, shape (batch, half turns)
-        1 or -1 if the run moves at least a quarter turn about the origin in 32 steps, else 0.
+    Returns:
+        numpy.ndarray of int, shape (batch, half turns): 1 or -1 if the run moves at least a quarter
+            turn about the origin in 32 steps, else 0.
     """
     outputs = np.asarray(outputs, dtype=float)
     halves = outputs[:, : outputs.shape[1] // 32 * 32].reshape(len(outputs), -1, 32, 2)
@@ -166,12 +154,10 @@ def half_turn_directions(outputs: npt.ArrayLike) -> np.ndarray:
 def bifurcation(configuration: Bifurcation) -> dict:
     """Measure what a configuration's study asks for.
 
-    Returns
-    -------
-    dict
-        ``does``, whether A and B pass: of ``"blending"``, after training on ``copies`` windows of A
-        and the rest of B. ``after``, the same for each of the ``LESSON_STEPS``: of ``"again"``, of
-        a second training on A, after A alone. Of the other two more.
+    Returns:
+        dict: ``does``, whether A and B pass: of ``"blending"``, after training on ``copies``
+            windows of A and the rest of B. ``after``, the same for each of the ``LESSON_STEPS``: of
+            ``"again"``, of a second training on A, after A alone. Of the other two more.
     """
     if configuration.study == "blending":
         tasks = configuration.copies * [0] + (8 - configuration.copies) * [1]
@@ -281,10 +267,10 @@ def _sequence(configuration: Bifurcation) -> dict:
     }
 
 
+#: Studies and seeds, recorded in ``data/bifurcations.jsonl``.
 BIFURCATIONS = [
     *(Bifurcation("sequence", 8, seed) for seed in range(20)),
     *(Bifurcation("edges", 8, seed) for seed in range(20)),
     *(Bifurcation("blending", 8, seed, copies) for seed in range(10) for copies in range(9)),
     *(Bifurcation("again", 8, seed) for seed in range(20)),
 ]
-"""Studies and seeds, recorded in ``data/bifurcations.jsonl``."""

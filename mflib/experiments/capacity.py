@@ -24,28 +24,25 @@ from mflib.multifunctionality.tasks import TURN, Attractor, Lissajous
 from mflib.networks.lstm import LSTM
 from mflib.networks.recurrent import Network
 
+#: Of each world, for the two large networks.
 CUES = 25
-"""Of each world, for the two large networks."""
+#: Turns of a long free run at whose end its last hundred say where it is.
 WATCHED = (100, 200, 400, 800, 1200, 1600, 2000, 2400, 2800, 3200)
-"""Turns of a long free run at whose end its last hundred say where it is."""
+#: Sixteen closed curves in one place: circles, eights and Lissajous figures, in both directions.
 FIGURES = [
     Lissajous(a, b, backwards=backwards)
     for a, b in ((1, 1), (1, 2), (2, 1), (1, 3), (3, 1), (2, 3), (3, 2), (3, 4))
     for backwards in (False, True)
 ]
-"""Sixteen closed curves in one place: circles, eights and Lissajous figures, in both directions."""
 
 
 @dataclass(frozen=True)
 class Curves:
     """An LSTM that is to draw several closed curves in one place.
 
-    Attributes
-    ----------
-    count : int
-        How many, from the first of ``FIGURES`` on.
-    steps : int
-        Of Adam.
+    Attributes:
+        count: How many, from the first of ``FIGURES`` on.
+        steps: Of Adam.
     """
 
     count: int
@@ -66,32 +63,28 @@ class Curves:
 def curves(configuration: Curves) -> dict:
     """Train a network and see on which curves it ends.
 
-    Returns
-    -------
-    dict
-        As :func:`~mflib.multifunctionality.identity.ask_for_attractors`.
+    Returns:
+        dict: As :func:`~mflib.multifunctionality.identity.ask_for_attractors`.
     """
     network = configuration.trained(progress=False)
     return identity.ask_for_attractors(network, configuration.tasks(), TURN)
 
 
+#: Numbers of curves and of units, recorded in ``data/curves.jsonl``.
 CURVES = [
     Curves(count, units, seed)
     for seed in range(3)
     for units in (8, 16, 32, 64)
     for count in (2, 3, 5, 8, 12, 16)
 ]
-"""Numbers of curves and of units, recorded in ``data/curves.jsonl``."""
 
 
 def horizons(network: Network, tasks: Sequence[Attractor]) -> dict[str, float]:
     """For how long a network forecasts each of its worlds.
 
-    Returns
-    -------
-    dict
-        For each task the mean valid prediction time, in turns, of 50 forecasts after cues of ten
-        turns; at most 20 turns.
+    Returns:
+        dict: For each task the mean valid prediction time, in turns, of 50 forecasts after cues of
+            ten turns; at most 20 turns.
     """
     cue, found = LONG_CUE * PERIOD, {}
     for task in tasks:
@@ -108,20 +101,18 @@ def _worlds(count, units, steps=14_000, batch=16):
     return Worlds(names, units=units, steps=steps, last_noise=5e-4, batch=batch)
 
 
+#: Numbers of chaotic attractors and of units, recorded in ``data/chaos.jsonl``.
 CHAOS = [_worlds(count, units) for units in (16, 32, 64, 128) for count in (2, 4, 8, 16)]
-"""Numbers of chaotic attractors and of units, recorded in ``data/chaos.jsonl``."""
+#: Eight and sixteen chaotic attractors; networks in ``data/``, results in ``data/large.jsonl``.
 LARGE = [_worlds(count, units, 24_000, 32) for count, units in ((8, 128), (16, 192))]
-"""Eight and sixteen chaotic attractors; networks in ``data/``, results in ``data/large.jsonl``."""
 
 
 def chaos(configuration: Worlds) -> dict:
     """Train a network, ask it for its worlds and let it forecast them.
 
-    Returns
-    -------
-    dict
-        As :func:`~mflib.multifunctionality.identity.ask_for_attractors`; ``horizons``, as
-        :func:`horizons`.
+    Returns:
+        dict: As :func:`~mflib.multifunctionality.identity.ask_for_attractors`; ``horizons``, as
+            :func:`horizons`.
     """
     network, tasks = configuration.trained(progress=False), configuration.tasks()
     return identity.ask_for_attractors(network, tasks) | {"horizons": horizons(network, tasks)}
@@ -130,11 +121,9 @@ def chaos(configuration: Worlds) -> dict:
 def large(configuration: Worlds) -> dict:
     """Ask a recorded network as :func:`chaos` does, at more length, and measure its exponents.
 
-    Returns
-    -------
-    dict
-        As :func:`chaos`, after 25 cues of each world; ``exponents``: the largest of each world's
-        system and of the network on that world, per unit of the system's time.
+    Returns:
+        dict: As :func:`chaos`, after 25 cues of each world; ``exponents``: the largest of each
+            world's system and of the network on that world, per unit of the system's time.
     """
     network, tasks = load_or_train(configuration), configuration.tasks()
     asked = identity.ask_for_attractors(network, tasks, cues=CUES)
@@ -154,16 +143,14 @@ def _exponents(network: Network, task: Attractor) -> list[float]:
 def survival(configuration: Worlds) -> dict:
     """Where the runs of a recorded network are after up to 3,200 turns.
 
-    Returns
-    -------
-    dict
-        ``stays``: for each world, for each of 25 cues of ten turns, the names of the worlds its run
-        is on after the turns of ``WATCHED``, ``"none"`` where it is on none; ``rests``: for each
-        world what those runs do that are on none at last, the kind of
-        :func:`~mflib.dynamics.attractors.classify` and, at a fixed point, where it is and the
-        spectral ``radius`` of the loop's Jacobian there, below 1 if it is stable; ``fresh``: where
-        runs are 400 turns after 100 cues of one turn, with their numbers. No other experiment uses
-        these cues.
+    Returns:
+        dict: ``stays``: for each world, for each of 25 cues of ten turns, the names of the worlds
+            its run is on after the turns of ``WATCHED``, ``"none"`` where it is on none; ``rests``:
+            for each world what those runs do that are on none at last, the kind of
+            :func:`~mflib.dynamics.attractors.classify` and, at a fixed point, where it is and the
+            spectral ``radius`` of the loop's Jacobian there, below 1 if it is stable; ``fresh``:
+            where runs are 400 turns after 100 cues of one turn, with their numbers. No other
+            experiment uses these cues.
     """
     network, tasks = load_or_train(configuration), configuration.tasks()
     state, watched = warm_up(network, _cues(tasks, LONG_CUE, seed=5)), []
@@ -202,11 +189,9 @@ def _rest(network: Network, run: FreeRun, k: int) -> dict:
 def right(row: dict, kind: str = "selected") -> tuple[int, int]:
     """Runs that are where their cue belongs, and all runs.
 
-    Parameters
-    ----------
-    row : dict
-        As from :func:`curves`, :func:`chaos`, :func:`large` or :func:`survival`.
-    kind : {"stored", "selected", "fresh"}
+    Args:
+        row: As from :func:`curves`, :func:`chaos`, :func:`large` or :func:`survival`.
+        kind ("stored" or "selected" or "fresh"):
     """
     found = sum(ends.get(name, 0) for name, ends in row[kind].items())
     return found, sum(sum(ends.values()) for ends in row[kind].values())

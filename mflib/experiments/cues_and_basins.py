@@ -17,16 +17,16 @@ from mflib.multifunctionality.recipes import train_tasks
 from mflib.multifunctionality.tasks import COARSE, TURN, Circle, cues, seeing_double
 from mflib.networks.lstm import LSTM
 
+#: Samples in a cue; the longest is one turn.
 LENGTHS = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 21, 34, TURN)
-"""Samples in a cue; the longest is one turn."""
+#: Standard deviation of the noise on every coordinate of a cue, in radii.
 NOISES = (0.0, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0)
-"""Standard deviation of the noise on every coordinate of a cue, in radii."""
+#: Share of circle B in a mixed cue.
 MIXTURES = tuple(k / 10 for k in range(11))
-"""Share of circle B in a mixed cue."""
+#: Places on the circle at which cues begin.
 STARTS = 16
-"""Places on the circle at which cues begin."""
+#: Steps that a census waits, 80 turns, and that it looks at, 40 turns.
 SETTLE, LOOK = 5040, 2520
-"""Steps that a census waits, 80 turns, and that it looks at, 40 turns."""
 
 
 def states_after_cues(
@@ -34,17 +34,13 @@ def states_after_cues(
 ) -> np.ndarray:
     """States in which the first so many samples of cues leave a network.
 
-    Parameters
-    ----------
-    cue : array_like, shape (batch, time, inputs)
-    lengths : sequence of int
-        At least 1, at most ``time``.
-    state : array_like, shape (batch, state_dim), optional
-        In which the cues find it; by default the network's initial state.
+    Args:
+        cue (batch, time, inputs):
+        lengths: At least 1, at most ``time``.
+        state (batch, state_dim): In which the cues find it; by default the network's initial state.
 
-    Returns
-    -------
-    numpy.ndarray, shape (lengths, batch, state_dim)
+    Returns:
+        numpy.ndarray, shape (lengths, batch, state_dim)
     """
     states = drive(network, cue, state).numpy()
     return states[:, np.asarray(lengths) - 1].transpose(1, 0, 2)
@@ -56,14 +52,11 @@ def random_states(network: LSTM, visited: npt.ArrayLike, count: int, seed: int =
     Every ``h`` is uniform where it can be, between -1 and 1. A ``c`` has no bounds; every one is
     uniform between plus and minus the largest size that it has in the states ``visited``.
 
-    Parameters
-    ----------
-    visited : array_like, shape (any, state_dim)
-        States on the attractors of the tasks.
+    Args:
+        visited (any, state_dim): States on the attractors of the tasks.
 
-    Returns
-    -------
-    numpy.ndarray, shape (count, state_dim)
+    Returns:
+        numpy.ndarray, shape (count, state_dim)
     """
     largest = np.abs(np.asarray(visited, dtype=float)).max(axis=0)
     largest[: network.units] = 1
@@ -75,16 +68,13 @@ def named_attractors(
 ) -> tuple[Census, list[str]]:
     """On how many attractors a closed loop ends, and which they are.
 
-    Parameters
-    ----------
-    states : array_like, shape (batch, state_dim)
-        From which it runs; after 80 turns it is looked at for 40.
+    Args:
+        states (batch, state_dim): From which it runs; after 80 turns it is looked at for 40.
 
-    Returns
-    -------
-    found : Census
-    names : list of str
-        For each attractor the task it does by the strict judge or, if it does none, its kind.
+    Returns:
+        found, Census: found
+        list of str: For each attractor the task it does by the strict judge or, if it does none,
+            its kind.
     """
     settled = free_run(network, states, SETTLE).state
     outputs = free_run(network, settled, LOOK).outputs.numpy()
@@ -102,16 +92,12 @@ def states_after_cues_ending(
 ) -> np.ndarray:
     """States in which cues that end at given angles leave a network.
 
-    Parameters
-    ----------
-    angles : array_like, shape (angles,)
-        Of the last sample, radians about the task's centre.
-    lengths : sequence of int
-        Samples in a cue, each at least 1.
+    Args:
+        angles (angles,): Of the last sample, radians about the task's centre.
+        lengths: Samples in a cue, each at least 1.
 
-    Returns
-    -------
-    numpy.ndarray, shape (lengths, angles, state_dim)
+    Returns:
+        numpy.ndarray, shape (lengths, angles, state_dim)
     """
     samples = np.asarray(lengths)
     starts = np.asarray(angles, dtype=float) - task.omega * COARSE * (samples[:, None] - 1)
@@ -133,9 +119,8 @@ def mixtures(tasks: Sequence[Circle], shares: npt.ArrayLike) -> np.ndarray:
     Both cues start at the same angle, so two circles with a common centre make an ellipse, and in
     equal parts a line.
 
-    Returns
-    -------
-    numpy.ndarray, shape (shares, STARTS, TURN, 2)
+    Returns:
+        numpy.ndarray, shape (shares, STARTS, TURN, 2)
     """
     first, second = (cues(task, TURN, COARSE, STARTS) for task in tasks)
     share = np.reshape(shares, (-1, 1, 1, 1))
@@ -163,14 +148,10 @@ def untrained_cues() -> dict[str, np.ndarray]:
 class CuesAndBasins:
     """An LSTM that is to see double, then cued in many ways.
 
-    Attributes
-    ----------
-    seed : int
-        Of its initial weights, its training, noise on cues, and random states.
-    x_cen : float
-        Half the distance of the circles' centres.
-    noise : tuple of float
-        On the inputs in training, at its start and end, in units of the data's scale.
+    Attributes:
+        seed: Of its initial weights, its training, noise on cues, and random states.
+        x_cen: Half the distance of the circles' centres.
+        noise: On the inputs in training, at its start and end, in units of the data's scale.
     """
 
     seed: int
@@ -187,17 +168,15 @@ class CuesAndBasins:
 def cues_and_basins(configuration: CuesAndBasins) -> dict:
     """Train one network and see where cues and random states lead it.
 
-    Returns
-    -------
-    dict
-        ``multifunctional``, of the strict judge. For each task, how many of ``STARTS`` cues lead to
-        it: ``right``, by ``LENGTHS``; ``switched``, by ``LENGTHS``, if the network was on the
-        other task; ``noisy_13`` and ``noisy_63``, by ``NOISES``, with so many samples.
-        ``crossing`` and ``outside``, by ``LENGTHS``: how many of four cues are right that end
-        where the circles cross (those with a common centre do everywhere) and on their outer
-        sides. ``mixed``: where mixed cues lead, ``[A, B, neither]``, by ``MIXTURES``; and
-        ``untrained``, by name: where cues of untrained tasks lead. ``census``: name and share of
-        the attractors met from 500 random states, and ``effective``, their effective number.
+    Returns:
+        dict: ``multifunctional``, of the strict judge. For each task, how many of ``STARTS`` cues
+            lead to it: ``right``, by ``LENGTHS``; ``switched``, by ``LENGTHS``, if the network was
+            on the other task; ``noisy_13`` and ``noisy_63``, by ``NOISES``, with so many samples.
+            ``crossing`` and ``outside``, by ``LENGTHS``: how many of four cues are right that end
+            where the circles cross (those with a common centre do everywhere) and on their outer
+            sides. ``mixed``: where mixed cues lead, ``[A, B, neither]``, by ``MIXTURES``; and
+            ``untrained``, by name: where cues of untrained tasks lead. ``census``: name and share
+            of the attractors met from 500 random states, and ``effective``, their effective number.
     """
     network, seed = configuration.trained(), configuration.seed
     tasks = seeing_double(configuration.x_cen)
@@ -242,12 +221,12 @@ def cues_and_basins(configuration: CuesAndBasins) -> dict:
     }
 
 
+#: Of training with noise that does not fall, in units of the data's scale.
 NOISE_LEVELS = (1e-6, 3e-3, 1e-2, 3e-2)
-"""Of training with noise that does not fall, in units of the data's scale."""
+#: Networks as they are, at partial overlap, by noise in training, and larger ones.
 CUES_AND_BASINS = [
     *(CuesAndBasins(seed) for seed in range(24)),
     *(CuesAndBasins(seed, x_cen=3.0) for seed in range(12)),
     *(CuesAndBasins(seed, noise=(level, level)) for seed in range(12) for level in NOISE_LEVELS),
     *(CuesAndBasins(seed, units=units) for units in (16, 32) for seed in range(8)),
 ]
-"""Networks as they are, at partial overlap, by noise in training, and larger ones."""

@@ -15,26 +15,20 @@ from mflib.networks.lstm import IncrementLSTM
 ADAM_STAGE = TrainingConfig(
     steps=4000, batch=32, window=60, burn_in=10, learning_rate=1e-2, noise=(3e-3, 1e-6)
 )
+#: How models are trained: Adam finds a stable closed loop, the refinement makes it exact.
 LBFGS_STAGE = RefinementConfig(iterations=400, window=60, burn_in=20)
-"""How models are trained: Adam finds a stable closed loop, the refinement makes it exact."""
 
 
 @dataclass(frozen=True)
 class Model:
     """An LSTM of increments that is to become a chaotic system.
 
-    Attributes
-    ----------
-    system : str
-        Name in :func:`mflib.dynamics.systems.names`.
-    dt : float
-        Time between samples.
-    units : int
-        30 have 4,173 parameters for a system of three coordinates.
-    samples : int
-        Of the one orbit on which it is trained.
-    iterations : int
-        Of the refinement.
+    Attributes:
+        system: Name in :func:`mflib.dynamics.systems.names`.
+        dt: Time between samples.
+        units: 30 have 4,173 parameters for a system of three coordinates.
+        samples: Of the one orbit on which it is trained.
+        iterations: Of the refinement.
     """
 
     system: str
@@ -65,6 +59,7 @@ class Model:
         return train_and_refine(network, data, ADAM_STAGE, refinement, seed=seed, progress=progress)
 
 
+#: The models of the chapter on learning chaos, recorded in ``data/``.
 MODELS = [
     *(Model("lorenz", 0.01, seed=seed) for seed in range(3)),
     Model("lorenz", 0.01, units=64),
@@ -72,4 +67,3 @@ MODELS = [
     Model("halvorsen", 0.02),
     Model("rossler", 0.1),
 ]
-"""The models of the chapter on learning chaos, recorded in ``data/``."""

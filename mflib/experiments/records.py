@@ -12,10 +12,10 @@ from mflib.book.sweeps import in_parallel, provenance, read, sweep
 from mflib.networks.files import load, save
 from mflib.networks.recurrent import Recurrent
 
+#: Where tables of sweeps are kept.
 DATA = Path(__file__).resolve().parents[2] / "data"
-"""Where tables of sweeps are kept."""
+#: Where recorded networks are kept.
 NETWORKS = DATA / "recorded_networks"
-"""Where recorded networks are kept."""
 _CHECKOUT = "what is recorded belongs to the repository and is not installed with the package"
 
 
@@ -24,23 +24,16 @@ def table(
 ) -> list[dict]:
     """The rows of a recorded table; at scale ``"full"`` what it lacks is made first.
 
-    Parameters
-    ----------
-    experiment, configurations
-        As for :func:`mflib.book.sweeps.sweep`.
-    name : str
-        Of the file in ``data/``, without suffix.
-    scale : {"quick", "full"}
+    Args:
+        experiment, configurations: As for :func:`mflib.book.sweeps.sweep`.
+        name: Of the file in ``data/``, without suffix.
+        scale ("quick" or "full"):
 
-    Returns
-    -------
-    list of dict
-        At ``"quick"`` all rows that are there.
+    Returns:
+        list of dict: At ``"quick"`` all rows that are there.
 
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such table, or at ``"full"`` no folder for it.
+    Raises:
+        FileNotFoundError: If there is no such table, or at ``"full"`` no folder for it.
     """
     path = DATA / f"{name}.jsonl"
     if not (path.parent.is_dir() if scale == "full" else path.exists()):
@@ -56,22 +49,12 @@ def train_seeds(configuration: Any, seeds: Iterable[int]) -> list[Any]:
 def load_or_train(configuration: Any, folder: Path = NETWORKS) -> Recurrent:
     """The network of a configuration from its file; if there is none, it is trained and kept.
 
-    Parameters
-    ----------
-    configuration : dataclass
-        With the file's ``name`` and a method ``trained()`` that returns the network.
-    folder : path-like
+    Args:
+        configuration: With the file's ``name`` and a method ``trained()`` that returns the network.
 
-    Returns
-    -------
-    Recurrent
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such folder.
-    ValueError
-        If the file is damaged, or of another configuration.
+    Raises:
+        FileNotFoundError: If there is no such folder.
+        ValueError: If the file is damaged, or of another configuration.
     """
     path = Path(folder) / f"{configuration.name}.npz"
     if not path.parent.is_dir():

@@ -14,10 +14,10 @@ from mflib.multifunctionality.tasks import COARSE, seeing_double
 from mflib.networks.recurrent import Recurrent, replace
 from mflib.networks.reservoirs import ContinuousReservoir, Reservoir, fit_readout, random_weights
 
+#: Periods that drive a reservoir before training, train it, and are predicted, as published.
 LISTEN, TRAIN, PREDICT = 6, 15, 15
-"""Periods that drive a reservoir before training, train it, and are predicted, as published."""
+#: Time step, as published; a closed loop that is a differential equation bears a coarser one.
 FINE = 0.01
-"""Time step, as published; a closed loop that is a differential equation bears a coarser one."""
 
 
 def steps_in(periods: int, dt: float) -> int:
@@ -53,10 +53,9 @@ def drive_and_fit(
 ) -> Fitted:
     """Drive a network with random weights, and find the readout that gives the next samples.
 
-    Parameters
-    ----------
-    inputs, targets : numpy.ndarray, shape (tasks, samples, dim)
-        Of the same moments; the inputs may be noisy. The first 6 turns only drive.
+    Args:
+        inputs, targets (tasks, samples, dim): Of the same moments; the inputs may be noisy. The
+            first 6 turns only drive.
     """
     states, listen = drive(network, inputs[:, :-1]), steps_in(LISTEN, dt)
     trained, following = states[:, listen:], targets[:, listen + 1 :]
@@ -69,14 +68,10 @@ def drive_and_fit(
 class ReservoirSeeingDouble:
     """A continuous-time reservoir that is to see double, with the published values.
 
-    Attributes
-    ----------
-    x_cen : float
-        Half the distance of the circles' centres.
-    radius : float
-        Spectral radius.
-    held : bool
-        Whether the closed loop holds its output during a step, as it held the data.
+    Attributes:
+        x_cen: Half the distance of the circles' centres.
+        radius: Spectral radius.
+        held: Whether the closed loop holds its output during a step, as it held the data.
     """
 
     x_cen: float
@@ -101,17 +96,15 @@ class ReservoirSeeingDouble:
 def reservoir_seeing_double(configuration: ReservoirSeeingDouble) -> dict:
     """Train one reservoir and judge both circles from the states in which training ended.
 
-    Returns
-    -------
-    dict
-        For A and B the historical judge's reason after 15 periods, ``historical_A``, and the
-        strict judge's after 100, ``strict_A``; the readout's ``one_step_error``; and ``square``,
-        the norm of the readout's share that acts on squares. A closed loop that holds its output
-        needs the published step, ten times as small, and runs for 15 periods only.
+    Returns:
+        dict: For A and B the historical judge's reason after 15 periods, ``historical_A``, and the
+            strict judge's after 100, ``strict_A``; the readout's ``one_step_error``; and
+            ``square``, the norm of the readout's share that acts on squares. A closed loop that
+            holds its output needs the published step, ten times as small, and runs for 15 periods
+            only.
 
-    References
-    ----------
-    Flynn, Tsachouridis and Amann (2023), arXiv:2305.05799.
+    References:
+        Flynn, Tsachouridis and Amann (2023), arXiv:2305.05799.
     """
     network, states, error = configuration.trained()
     judges, periods, dt = [historical, strict], PERIODS, COARSE
@@ -128,6 +121,7 @@ def reservoir_seeing_double(configuration: ReservoirSeeingDouble) -> dict:
 
 
 RADII = (0.2, 0.6, 0.9, 1.1, 1.25, 1.4, 1.55, 1.7, 1.85, 2.0)
+#: The map of spectral radius and overlap, recorded in ``data/reservoirs.jsonl``.
 RESERVOIRS = [
     ReservoirSeeingDouble(x_cen, radius, seed, held)
     for x_cen, held, radii, seeds in (
@@ -139,4 +133,3 @@ RESERVOIRS = [
     for seed in range(seeds)
     for radius in radii
 ]
-"""The map of spectral radius and overlap, recorded in ``data/reservoirs.jsonl``."""

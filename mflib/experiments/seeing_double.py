@@ -23,18 +23,16 @@ from mflib.networks.lstm import LSTM
 from mflib.networks.recurrent import Network, Recurrent, replace
 from mflib.networks.reservoirs import ContinuousReservoir, LeakyReservoir, random_weights
 
+#: How networks are trained to see double, chosen on seeds 100 to 123 where circles touch.
 SEEING_DOUBLE_TRAINING = TrainingConfig(steps=4000, batch=16)
-"""How networks are trained to see double, chosen on seeds 100 to 123 where circles touch."""
 
 
 @dataclass(frozen=True)
 class Learner:
     """A network all of whose weights are trained; its cues are one turn long.
 
-    Attributes
-    ----------
-    create : callable
-        ``create(2, units, seed=seed)``.
+    Attributes:
+        create: ``create(2, units, seed=seed)``.
     """
 
     create: Callable[..., Recurrent]
@@ -52,17 +50,12 @@ class Learner:
 class RandomRecipe:
     """A network with random weights, of which the readout alone is found; its cues are six turns.
 
-    Attributes
-    ----------
-    create : callable
-        ``create(units, seed)``.
-    noise : float
-        Standard deviation of noise on what drives it in training, in units of the data's scale.
-    ridge : float
-    intercept : bool
-        Whether its readout has a bias.
-    dt : float
-        Time step with which it is driven.
+    Attributes:
+        create: ``create(units, seed)``.
+        noise: Standard deviation of noise on what drives it in training, in units of the data's
+            scale.
+        intercept: Whether its readout has a bias.
+        dt: Time step with which it is driven.
     """
 
     create: Callable[[int, int], Network]
@@ -101,6 +94,7 @@ def _random_lstm(units: int, seed: int) -> LSTM:
 
 _published = partial(RandomRecipe, noise=0.0, ridge=1e-2, intercept=False, dt=FINE)
 
+#: Recipes of networks that are trained, of any size, by kind.
 LEARNERS = {
     "LSTM": Learner(LSTM.create),
     # the cheapest way found at total overlap, on seeds 100 to 163; half fail where circles touch
@@ -112,7 +106,7 @@ LEARNERS = {
     "GRU": Learner(GRU.create),
     "Elman": Learner(Elman.create),
 }
-"""Recipes of networks that are trained, of any size, by kind."""
+#: Recipes by kind and size, with settings chosen at total overlap on seeds 100 and up.
 RANDOM = {
     ("leaky reservoir", 16): RandomRecipe(
         partial(_leaky, radius=1.2, strength=0.3, density=0.625, bias=0.0, leak=0.1), 0.06, 1e-5
@@ -124,21 +118,16 @@ RANDOM = {
     ("continuous reservoir", 500): _published(partial(continuous, radius=1.55)),  # the best radius
     **{("random LSTM", units): RandomRecipe(_random_lstm, 0.03, 1e-6) for units in (8, 100)},
 }
-"""Recipes by kind and size, with settings chosen at total overlap on seeds 100 and up."""
 
 
 @dataclass(frozen=True)
 class SeeingDouble:
     """A network that is to see double.
 
-    Attributes
-    ----------
-    kind : str
-        A key of ``LEARNERS`` or, with the units, of ``RANDOM``.
-    x_cen : float
-        Half the distance of the circles' centres.
-    seed : int
-        Of the first weights, of windows, noise and kicks.
+    Attributes:
+        kind: A key of ``LEARNERS`` or, with the units, of ``RANDOM``.
+        x_cen: Half the distance of the circles' centres.
+        seed: Of the first weights, of windows, noise and kicks.
     """
 
     kind: str = "LSTM"
@@ -164,13 +153,11 @@ class SeeingDouble:
 def sees_double(configuration: SeeingDouble) -> dict:
     """Train one network and judge it, as :func:`~mflib.multifunctionality.judge.judge` does.
 
-    Returns
-    -------
-    dict
-        ``multifunctional``, whether it sees double by the strict judge; ``passed``, how many of
-        the sixteen cues pass it before and after the kick; ``reasons``, why the others do not; and
-        ``training``, seconds that training took, in the first network of a shape in a process with
-        its compilation.
+    Returns:
+        dict: ``multifunctional``, whether it sees double by the strict judge; ``passed``, how many
+            of the sixteen cues pass it before and after the kick; ``reasons``, why the others do
+            not; and ``training``, seconds that training took, in the first network of a shape in a
+            process with its compilation.
     """
     begin = time.perf_counter()
     network = configuration.trained()
@@ -192,6 +179,7 @@ def sees_double(configuration: SeeingDouble) -> dict:
 
 OVERLAPS = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 UNITS = (1, 2, 3, 4, 6, 16, 32)
+#: Kinds and units beside the LSTM, and how many seeds of each.
 RIVALS = {
     ("LSTM in brief", 8): 100,
     # as many numbers of state as the LSTM with 8 units has
@@ -208,10 +196,9 @@ RIVALS = {
     # as small as can be
     **{(kind, units): 20 for kind in ("Elman", "GRU") for units in (2, 3, 4)},
 }
-"""Kinds and units beside the LSTM, and how many seeds of each."""
+#: Overlap at 8 units, units at total overlap, and rivals, for ``data/seeing_double.jsonl``.
 SEEING_DOUBLE = [
     *(SeeingDouble(x_cen=x_cen, seed=seed) for seed in range(100) for x_cen in OVERLAPS),
     *(SeeingDouble(units=units, seed=seed) for seed in range(100) for units in UNITS),
     *(SeeingDouble(*rival, seed=seed) for rival in RIVALS for seed in range(RIVALS[rival])),
 ]
-"""Overlap at 8 units, units at total overlap, and rivals, for ``data/seeing_double.jsonl``."""

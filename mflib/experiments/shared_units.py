@@ -34,18 +34,15 @@ class SharedUnits:
 def shared_units(configuration: SharedUnits) -> dict:
     """Train one network, and measure which units do what.
 
-    Returns
-    -------
-    dict
-        ``multifunctional``, of the strict judge; ``selectivity``, by signal, averaged over units;
-        ``whole_A``, ``whole_B``: for each unit whether the task survives its removal, from four
-        cues; ``level_A``, ``level_B``: the same with h held at its mean over both attractors
-        instead of 0; ``pair_A``, ``pair_B``: the same as the first for the 32 random ``pairs`` of
-        units; ``constant``, the share of the difference between matched states that is the same at
-        all of them;
-        ``decoding`` of the direction from c, in quarters of the turn not used for the fit; and
-        ``switched``, the share of matched states that go over to the other circle when their c are
-        exchanged.
+    Returns:
+        dict: ``multifunctional``, of the strict judge; ``selectivity``, by signal, averaged over
+            units; ``whole_A``, ``whole_B``: for each unit whether the task survives its removal,
+            from four cues; ``level_A``, ``level_B``: the same with h held at its mean over both
+            attractors instead of 0; ``pair_A``, ``pair_B``: the same as the first for the 32 random
+            ``pairs`` of units; ``constant``, the share of the difference between matched states
+            that is the same at all of them; ``decoding`` of the direction from c, in quarters of
+            the turn not used for the fit; and ``switched``, the share of matched states that go
+            over to the other circle when their c are exchanged.
     """
     network, tasks, units = configuration.trained(), seeing_double(), configuration.units
     cue = np.stack([cues(task, TURN, COARSE, count=1)[0] for task in tasks])
@@ -81,10 +78,10 @@ def shared_units(configuration: SharedUnits) -> dict:
     }
 
 
+#: Sizes and seeds, recorded in ``data/shared_units.jsonl``.
 SHARED_UNITS = [
     SharedUnits(units, seed)
     for seed in range(16)
     for units, seeds in ((8, 16), (16, 16), (32, 16), (64, 8))
     if seed < seeds
 ]
-"""Sizes and seeds, recorded in ``data/shared_units.jsonl``."""

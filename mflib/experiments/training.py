@@ -23,31 +23,26 @@ from mflib.modelling.training import STEPS_PER_CALL, TrainingConfig, train
 from mflib.networks.lstm import LSTM, IncrementLSTM
 from mflib.networks.recurrent import cast
 
+#: Time between samples, as published.
 DT = 0.01
-"""Time between samples, as published."""
+#: Samples of a cue, of a forecast, and of a long run.
 CUE, AHEAD, LONG = 200, 2000, 20_000
-"""Samples of a cue, of a forecast, and of a long run."""
+#: How many forecasts, and how many long runs.
 STARTS, RUNS = 64, 16
-"""How many forecasts, and how many long runs."""
+#: Steps of Adam with data only.
 STEPS = 2500
-"""Steps of Adam with data only."""
+#: What costs as much: steps with the network's own output among its inputs; or half, and L-BFGS.
 MIXED, HALF = 2220, {"steps": STEPS // 2, "iterations": 30}
-"""What costs as much: steps with the network's own output among its inputs; or half, and L-BFGS."""
 
 
 class Lorenz(NamedTuple):
     """The Lorenz system as a task.
 
-    Attributes
-    ----------
-    data : numpy.ndarray, shape (20_000, 3)
-        What a network is trained on.
-    cues : numpy.ndarray, shape (STARTS, CUE, 3)
-        From another orbit.
-    ahead : numpy.ndarray, shape (STARTS, AHEAD, 3)
-        How the orbit goes on after each.
-    long : numpy.ndarray, shape (RUNS, LONG, 3)
-        Independent orbits on the attractor.
+    Attributes:
+        data (20_000, 3): What a network is trained on.
+        cues (STARTS, CUE, 3): From another orbit.
+        ahead (STARTS, AHEAD, 3): How the orbit goes on after each.
+        long (RUNS, LONG, 3): Independent orbits on the attractor.
     """
 
     data: np.ndarray
@@ -77,22 +72,14 @@ class LorenzTraining:
     whether a network predicts increments or not; with its own output among its inputs 3.7 ms; an
     iteration of L-BFGS 0.138 s.
 
-    Attributes
-    ----------
-    seed : int
-        Of weights, windows and noise.
-    forcing : str
-        Name of a kind of forcing in :mod:`mflib.modelling.forcing`.
-    parameters : tuple of float
-        Of the forcing.
-    noise : tuple of float
-        On the inputs at the start and at the end, in units of the data's scale.
-    increments : bool
-        Whether the network predicts increments.
-    steps : int
-        Of Adam.
-    iterations : int
-        Of L-BFGS afterwards, on inputs with the noise that training ended with.
+    Attributes:
+        seed: Of weights, windows and noise.
+        forcing: Name of a kind of forcing in :mod:`mflib.modelling.forcing`.
+        parameters: Of the forcing.
+        noise: On the inputs at the start and at the end, in units of the data's scale.
+        increments: Whether the network predicts increments.
+        steps: Of Adam.
+        iterations: Of L-BFGS afterwards, on inputs with the noise that training ended with.
     """
 
     seed: int
@@ -136,10 +123,8 @@ class LorenzTraining:
 def lorenz_training(configuration: LorenzTraining) -> dict:
     """Train a network on the Lorenz system and look at its closed loop.
 
-    Returns
-    -------
-    dict
-        ``training_seconds`` of the processor, and what :func:`lorenz_judged` measures.
+    Returns:
+        dict: ``training_seconds`` of the processor, and what :func:`lorenz_judged` measures.
     """
     network, seconds = configuration.trained()
     return {"training_seconds": seconds} | lorenz_judged(network)
@@ -148,13 +133,11 @@ def lorenz_training(configuration: LorenzTraining) -> dict:
 def lorenz_judged(network: LSTM) -> dict:
     """What the closed loop of a network, in the units of the system, has of the Lorenz system.
 
-    Returns
-    -------
-    dict
-        ``one_step_error``, root mean square on data without noise, in units of the data's scale;
-        ``vpt_mean``, the valid prediction time in Lyapunov times; of the long runs ``d_stsp``, all
-        together, and ``kept``, the share that is on the Lorenz attractor at its end; and the two
-        first ``exponents``, or None if a run left all bounds.
+    Returns:
+        dict: ``one_step_error``, root mean square on data without noise, in units of the data's
+            scale; ``vpt_mean``, the valid prediction time in Lyapunov times; of the long runs
+            ``d_stsp``, all together, and ``kept``, the share that is on the Lorenz attractor at its
+            end; and the two first ``exponents``, or None if a run left all bounds.
     """
     (data, cues, ahead, long), network = lorenz(), cast(network, "float64")
     driven = drive(network, np.concatenate([cues, ahead], axis=1)[:, :-1])[:, CUE - 1 :]
@@ -177,8 +160,8 @@ def lorenz_judged(network: LSTM) -> dict:
 
 
 NOISES = (5e-3, 2e-2, 1e-1)
+#: The last is never reached in a window: data in the burn-in only.
 TAUS = (5, 15, 40, 80, 200)
-"""The last is never reached in a window: data in the burn-in only."""
 ABSOLUTE = {"noise": (3e-2, 1e-3)}
 INCREMENTS = {"noise": (3e-3, 1e-6), "increments": True}
 FORCINGS = [
@@ -193,5 +176,5 @@ WAYS: list[dict[str, Any]] = [
     *(ABSOLUTE, ABSOLUTE | HALF, INCREMENTS, INCREMENTS | HALF),
     *({"forcing": kind, "parameters": numbers, "steps": MIXED} for kind, numbers in FORCINGS),
 ]
+#: Ways to train at equal cost, recorded in ``data/training.jsonl``.
 TRAININGS = [LorenzTraining(seed, **way) for seed in range(5) for way in WAYS]
-"""Ways to train at equal cost, recorded in ``data/training.jsonl``."""

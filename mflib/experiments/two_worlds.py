@@ -21,24 +21,21 @@ EIGHT = (
     Attractor("chen", dt=0.01),
     Attractor("aizawa", dt=0.05),
 )
+#: Sixteen chaotic attractors, eight and their mirror images, all of one size and in one place.
 WORLDS = {w.name: w for w in (*EIGHT, *(replace(world, mirrored=True) for world in EIGHT))}
-"""Sixteen chaotic attractors, eight and their mirror images, all of one size and in one place."""
 
 
 @dataclass(frozen=True)
 class Worlds:
     """An LSTM that is to hold several chaotic attractors.
 
-    Attributes
-    ----------
-    names : str
-        Keys of ``WORLDS`` with spaces between.
-    distance : float
-        Between the centres of neighbours along the first coordinate, in standard deviations.
-    steps, last_noise, window, batch
-        As for :func:`~mflib.multifunctionality.recipes.chaos_training`.
-    iterations : int
-        Of the refinement, on inputs with as much noise; none by default.
+    Attributes:
+        names: Keys of ``WORLDS`` with spaces between.
+        distance: Between the centres of neighbours along the first coordinate, in standard
+            deviations.
+        steps, last_noise, window, batch: As for
+            :func:`~mflib.multifunctionality.recipes.chaos_training`.
+        iterations: Of the refinement, on inputs with as much noise; none by default.
     """
 
     names: str
@@ -80,13 +77,13 @@ def worlds(configuration: Worlds) -> dict:
     return ask_for_attractors(configuration.trained(progress=False), configuration.tasks())
 
 
+#: All pairs of the eight, on top of each other, recorded in ``data/pairs.jsonl``.
 PAIRS = [
     Worlds(f"{a.name} {b.name}", units=48, steps=20_000, last_noise=5e-4)
     for a, b in combinations(EIGHT, 2)
 ]
-"""All pairs of the eight, on top of each other, recorded in ``data/pairs.jsonl``."""
+#: Lorenz and Halvorsen from on top of each other to apart, kept in ``data/``.
 TWO_WORLDS = [
     Worlds("lorenz halvorsen", distance, 64, seed, 30_000, 1e-4, 60, 32, 200)
     for distance, seed in ((0.0, 0), (0.0, 1), (0.0, 2), (2.0, 0), (4.0, 0), (6.0, 0))
 ]
-"""Lorenz and Halvorsen from on top of each other to apart, kept in ``data/``."""

@@ -48,16 +48,13 @@ RIDGE = 1e-12
 class ForwardPass(NamedTuple):
     r"""What the way back through a window needs of the way forwards.
 
-    Attributes
-    ----------
-    inputs : tf.Tensor, shape (time, batch, inputs)
-        But for the state's share in a mixture, :math:`(1-\alpha_t)\, h V`.
-    gates : tf.Tensor, shape (time, batch, 4 * units)
-        i, f, g and o, those that are sigmoids as the tanh they are computed from.
-    hs : tf.Tensor, shape (time, batch, units)
-        h after each step.
-    cs : tf.Tensor, shape (time + 1, batch, units)
-        c before each step, and after the last.
+    Attributes:
+        inputs (time, batch, inputs): But for the state's share in a mixture, :math:`(1-\alpha_t)\,
+            h V`.
+        gates (time, batch, 4 * units): i, f, g and o, those that are sigmoids as the tanh they are
+            computed from.
+        hs (time, batch, units): h after each step.
+        cs (time + 1, batch, units): c before each step, and after the last.
     """
 
     inputs: tf.Tensor
@@ -77,27 +74,20 @@ def backpropagate(
 
     Each window starts from the network's initial state.
 
-    Parameters
-    ----------
-    inputs : tf.Tensor, shape (time, batch, inputs)
-    targets : tf.Tensor, shape (time, batch, outputs)
-    burn_in : int
-        Steps at the start whose error does not count.
-    alpha : tf.Tensor, shape (time,), optional
-        Share of ``inputs`` in the input of each step; the rest is the readout of the state
-        before the step. By default all.
+    Args:
+        inputs (time, batch, inputs):
+        targets (time, batch, outputs):
+        burn_in: Steps at the start whose error does not count.
+        alpha (time,): Share of ``inputs`` in the input of each step; the rest is the readout of the
+            state before the step. By default all.
 
-    Returns
-    -------
-    loss : tf.Tensor, scalar
-        Mean squared error over the steps that count.
-    gradient : dict of str to tf.Tensor
-        By the names of :meth:`~mflib.networks.recurrent.Recurrent.weights`.
+    Returns:
+        tf.Tensor, scalar: Mean squared error over the steps that count.
+        dict of str to tf.Tensor: By the names of
+            :meth:`~mflib.networks.recurrent.Recurrent.weights`.
 
-    Raises
-    ------
-    ValueError
-        If ``alpha`` does not fit the window or the network.
+    Raises:
+        ValueError: If ``alpha`` does not fit the window or the network.
     """
     if alpha is not None:
         alpha, time = tf.cast(alpha, network.dtype), inputs.shape[0]
@@ -166,11 +156,9 @@ def backpropagate_solved(
     Where the readout is at its best its own gradient is zero, so that of the other weights is
     the gradient of the loss with the readout inserted, too.
 
-    Returns
-    -------
-    loss, gradient
-    network : LSTM
-        With this readout.
+    Returns:
+        loss, gradient
+        LSTM: With this readout.
     """
     run, targets = forward_pass(network, inputs), network.target(inputs, targets)
     network = _solve_readout(network, run.hs[burn_in:], targets[burn_in:])

@@ -21,22 +21,20 @@ from mflib.networks.recurrent import Network
 
 ZERO = tf.UnconnectedGradients.ZERO
 UNROLL = 8
+#: So many vectors are made orthonormal one by one; then they leave the rest in one product.
 BLOCK = 16
-"""So many vectors are made orthonormal one by one; then they leave the rest in one product."""
 
 
 class FreeRun(NamedTuple):
     """What a closed loop did.
 
-    Attributes
-    ----------
-    outputs : tf.Tensor, shape (batch, steps, outputs)
-        ``outputs[:, 0]`` is the readout of the state the run started from: the network's
-        continuation of the cue that led to it.
-    state : tf.Tensor, shape (batch, state_dim)
-        The state after the run; running on from it continues the trajectory.
-    states : tf.Tensor or None, shape (batch, steps, state_dim)
-        Those whose readouts the outputs are, if they were asked for.
+    Attributes:
+        outputs (batch, steps, outputs): ``outputs[:, 0]`` is the readout of the state the run
+            started from: the network's continuation of the cue that led to it.
+        state (batch, state_dim): The state after the run; running on from it continues the
+            trajectory.
+        states (batch, steps, state_dim): Those whose readouts the outputs are, if they were asked
+            for.
     """
 
     outputs: tf.Tensor
@@ -47,18 +45,12 @@ class FreeRun(NamedTuple):
 class TangentRun(NamedTuple):
     """What became of states and of tangent vectors.
 
-    Attributes
-    ----------
-    state : tf.Tensor, shape (members, state_dim)
-        After the last step.
-    frame : tf.Tensor, shape (members, state_dim, count)
-        Orthonormal.
-    logarithms : tf.Tensor, shape (steps, members, count)
-        Of the factors by which the vectors grew in each step.
-    bounded : tf.Tensor of bool, shape (steps,)
-        Whether all states were finite after it.
-    states : tf.Tensor or None, shape (steps, members, state_dim)
-        Before each step, if they were asked for.
+    Attributes:
+        state (members, state_dim): After the last step.
+        frame (members, state_dim, count): Orthonormal.
+        logarithms (steps, members, count): Of the factors by which the vectors grew in each step.
+        bounded ((steps,) of bool): Whether all states were finite after it.
+        states (steps, members, state_dim): Before each step, if they were asked for.
     """
 
     state: tf.Tensor
@@ -71,29 +63,22 @@ class TangentRun(NamedTuple):
 def warm_up(network: Network, cue: ArrayLike, state: ArrayLike | None = None) -> tf.Tensor:
     """Drive the network with data and return the state it ends in.
 
-    Parameters
-    ----------
-    cue : array_like, shape (batch, time, inputs)
-        Data, in the units the network was made for.
-    state : array_like, shape (batch, state_dim), optional
-        State to start from; by default the network's initial state.
+    Args:
+        cue (batch, time, inputs): Data, in the units the network was made for.
+        state (batch, state_dim): State to start from; by default the network's initial state.
 
-    Returns
-    -------
-    tf.Tensor, shape (batch, state_dim)
+    Returns:
+        tf.Tensor, shape (batch, state_dim)
 
-    Raises
-    ------
-    ValueError
-        If the cue is empty, not finite in the network's type, or of the wrong shape.
+    Raises:
+        ValueError: If the cue is empty, not finite in the network's type, or of the wrong shape.
 
-    Examples
-    --------
-    >>> from mflib.networks.lstm import LSTM
-    >>> network = LSTM.create(inputs=2, units=8)
-    >>> state = warm_up(network, np.ones((3, 20, 2)))
-    >>> free_run(network, state, steps=50).outputs.shape
-    TensorShape([3, 50, 2])
+    Examples:
+        >>> from mflib.networks.lstm import LSTM
+        >>> network = LSTM.create(inputs=2, units=8)
+        >>> state = warm_up(network, np.ones((3, 20, 2)))
+        >>> free_run(network, state, steps=50).outputs.shape
+        TensorShape([3, 50, 2])
     """
     return _drive(network, False, *_driven(network, "cue", cue, state))
 
@@ -101,21 +86,17 @@ def warm_up(network: Network, cue: ArrayLike, state: ArrayLike | None = None) ->
 def drive(network: Network, inputs: ArrayLike, state: ArrayLike | None = None) -> tf.Tensor:
     """Drive the network with data and return all states on the way.
 
-    Parameters
-    ----------
-    inputs : array_like, shape (batch, time, inputs)
-    state : array_like, shape (batch, state_dim), optional
-        State to start from; by default the network's initial state.
+    Args:
+        inputs (batch, time, inputs):
+        state (batch, state_dim): State to start from; by default the network's initial state.
 
-    Returns
-    -------
-    tf.Tensor, shape (batch, time, state_dim)
-        ``[:, t]`` is the state after the input ``inputs[:, t]``.
+    Returns:
+        tf.Tensor, shape (batch, time, state_dim): ``[:, t]`` is the state after the input
+            ``inputs[:, t]``.
 
-    Raises
-    ------
-    ValueError
-        If the inputs are empty, not finite in the network's type, or of the wrong shape.
+    Raises:
+        ValueError: If the inputs are empty, not finite in the network's type, or of the wrong
+            shape.
     """
     return _drive(network, True, *_driven(network, "inputs", inputs, state))
 
@@ -126,25 +107,14 @@ def free_run(network: Network, state: ArrayLike, steps: int, *, states: bool = F
     A run that leaves all bounds is returned as it is, with the infinities or NaNs it met: that
     it diverged is a result, not an error.
 
-    Parameters
-    ----------
-    network : Network
-        With as many outputs as inputs.
-    state : array_like, shape (batch, state_dim)
-        Usually from :func:`warm_up`.
-    steps : int
-        At least 1.
-    states : bool
-        Whether to return the states along the way too.
+    Args:
+        network: With as many outputs as inputs.
+        state (batch, state_dim): Usually from :func:`warm_up`.
+        steps: At least 1.
+        states: Whether to return the states along the way too.
 
-    Returns
-    -------
-    FreeRun
-
-    Raises
-    ------
-    ValueError
-        If the loop cannot be closed, or an argument does not fit.
+    Raises:
+        ValueError: If the loop cannot be closed, or an argument does not fit.
     """
     _closable(network)
     steps = checks.count("steps", steps)
@@ -154,30 +124,23 @@ def free_run(network: Network, state: ArrayLike, steps: int, *, states: bool = F
 def jacobian(network: Network, state: ArrayLike, u: ArrayLike | None = None) -> tf.Tensor:
     r"""Jacobian :math:`\partial s' / \partial s` of one step of the closed loop.
 
-    Parameters
-    ----------
-    network : Network
-        With as many outputs as inputs, if the loop is to be closed.
-    state : array_like, shape (batch, state_dim)
-    u : array_like, shape (batch, inputs), optional
-        An input: the step is then driven by it.
+    Args:
+        network: With as many outputs as inputs, if the loop is to be closed.
+        state (batch, state_dim):
+        u (batch, inputs): An input: the step is then driven by it.
 
-    Returns
-    -------
-    tf.Tensor, shape (batch, state_dim, state_dim)
-        Row by component of the new state, column by component of the old one.
+    Returns:
+        tf.Tensor, shape (batch, state_dim, state_dim): Row by component of the new state, column by
+            component of the old one.
 
-    Raises
-    ------
-    ValueError
-        If the loop cannot be closed, or an argument does not fit.
+    Raises:
+        ValueError: If the loop cannot be closed, or an argument does not fit.
 
-    Examples
-    --------
-    >>> from mflib.networks.lstm import LSTM
-    >>> network = LSTM.create(inputs=2, units=8)
-    >>> jacobian(network, network.initial_state(batch=3)).shape
-    TensorShape([3, 16, 16])
+    Examples:
+        >>> from mflib.networks.lstm import LSTM
+        >>> network = LSTM.create(inputs=2, units=8)
+        >>> jacobian(network, network.initial_state(batch=3)).shape
+        TensorShape([3, 16, 16])
     """
     start = _states(network, state)
     if u is None:
@@ -202,30 +165,22 @@ def propagate_tangents(
     one compiled program. :func:`~mflib.modelling.exponents.network_spectrum` makes exponents
     of the growth.
 
-    Parameters
-    ----------
-    network : Network
-    state : array_like, shape (members, state_dim)
-    frame : array_like, shape (members, state_dim, count)
-    steps : int
-        At least 1.
-    inputs : array_like, shape (members, steps, inputs), optional
-        What drives the network. By default the loop is closed.
-    states : bool
-        Whether to return the states along the way too.
+    Args:
+        state (members, state_dim):
+        frame (members, state_dim, count):
+        steps: At least 1.
+        inputs (members, steps, inputs): What drives the network. By default the loop is closed.
+        states: Whether to return the states along the way too.
 
-    Raises
-    ------
-    ValueError
-        If the loop cannot be closed, or an argument does not fit.
+    Raises:
+        ValueError: If the loop cannot be closed, or an argument does not fit.
 
-    Examples
-    --------
-    >>> from mflib.networks.lstm import LSTM
-    >>> network = LSTM.create(inputs=2, units=8)
-    >>> start, vectors = np.ones((3, 16)), np.ones((3, 16, 1))
-    >>> propagate_tangents(network, start, vectors, steps=50).logarithms.shape
-    TensorShape([50, 3, 1])
+    Examples:
+        >>> from mflib.networks.lstm import LSTM
+        >>> network = LSTM.create(inputs=2, units=8)
+        >>> start, vectors = np.ones((3, 16)), np.ones((3, 16, 1))
+        >>> propagate_tangents(network, start, vectors, steps=50).logarithms.shape
+        TensorShape([50, 3, 1])
     """
     steps = checks.count("steps", steps)
     if inputs is None:

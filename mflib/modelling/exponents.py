@@ -10,8 +10,8 @@ from mflib.dynamics.lyapunov import Spectrum, random_frame
 from mflib.modelling.closed_loop import _states, jacobian, propagate_tangents
 from mflib.networks.recurrent import Network, cast
 
+#: Numbers in a batch of Jacobians, so few that they stay in the cache.
 MATRICES = 2**18
-"""Numbers in a batch of Jacobians, so few that they stay in the cache."""
 
 
 def network_spectrum(
@@ -35,48 +35,38 @@ def network_spectrum(
     in different states and have the same inputs become one: the echo state property, for these
     inputs.
 
-    Parameters
-    ----------
-    network : Network
-        Whatever its own precision, it is run in double.
-    state : array_like, shape (members, state_dim)
-        On the attractor: from :func:`~mflib.modelling.closed_loop.warm_up`, say. Each member is
-        a trajectory of its own, and all are averaged.
-    steps : int, optional
-        Steps of each member averaged over, as in :func:`~mflib.dynamics.lyapunov.spectrum`.
-        Inputs leave no choice: without those discarded, as many as there are.
-    dt : float
-        Units of time a step takes.
-    count : int, optional
-        How many exponents; by default all. Then the growth rate of volumes is measured too.
-    inputs : array_like, shape (members, time, inputs), optional
-        What drives the network; by default nothing, and the loop is closed.
-    discard : int, optional
-        Steps before those averaged over, in which the frame finds its directions; by default a
-        quarter as many.
-    seed : int
-        Of the first frame and of the bootstrap.
+    Args:
+        network: Whatever its own precision, it is run in double.
+        state (members, state_dim): On the attractor: from
+            :func:`~mflib.modelling.closed_loop.warm_up`, say. Each member is a trajectory of its
+            own, and all are averaged.
+        steps: Steps of each member averaged over, as in :func:`~mflib.dynamics.lyapunov.spectrum`.
+            Inputs leave no choice: without those discarded, as many as there are.
+        dt: Units of time a step takes.
+        count: How many exponents; by default all. Then the growth rate of volumes is measured too.
+        inputs (members, time, inputs): What drives the network; by default nothing, and the loop is
+            closed.
+        discard: Steps before those averaged over, in which the frame finds its directions; by
+            default a quarter as many.
+        seed: Of the first frame and of the bootstrap.
 
-    Raises
-    ------
-    ValueError
-        If an argument does not fit, the loop cannot be closed, or the state leaves all bounds.
+    Raises:
+        ValueError: If an argument does not fit, the loop cannot be closed, or the state leaves all
+            bounds.
 
-    References
-    ----------
-    Benettin, Galgani, Giorgilli and Strelcyn (1980), Meccanica 15, 9-20 and 21-30. For networks
-    that model a system: Pathak, Lu, Hunt, Girvan and Ott (2017), Chaos 27, 121102.
+    References:
+        Benettin, Galgani, Giorgilli and Strelcyn (1980), Meccanica 15, 9-20 and 21-30. For networks
+        that model a system: Pathak, Lu, Hunt, Girvan and Ott (2017), Chaos 27, 121102.
 
-    Examples
-    --------
-    An LSTM fresh from its initialisation forgets, whatever its input.
+    Examples:
+        An LSTM fresh from its initialisation forgets, whatever its input.
 
-    >>> from mflib.networks.lstm import LSTM
-    >>> network = LSTM.create(inputs=2, units=8)
-    >>> noise = np.random.default_rng(0).normal(size=(1, 500, 2))
-    >>> found = network_spectrum(network, network.initial_state(1), inputs=noise, count=2)
-    >>> bool(found.exponents[0] < 0)
-    True
+        >>> from mflib.networks.lstm import LSTM
+        >>> network = LSTM.create(inputs=2, units=8)
+        >>> noise = np.random.default_rng(0).normal(size=(1, 500, 2))
+        >>> found = network_spectrum(network, network.initial_state(1), inputs=noise, count=2)
+        >>> bool(found.exponents[0] < 0)
+        True
     """
     network = cast(network, "float64")  # else what contracts strongly is lost in rounding
     members, dim = _states(network, state, "members").shape

@@ -20,19 +20,13 @@ class TeacherForcing:
     def shares(self, time: int, done: tf.Tensor, seed: tf.Tensor) -> tf.Tensor | None:
         r"""Shares of data :math:`\alpha_t`.
 
-        Parameters
-        ----------
-        time : int
-            Steps of a window after its burn-in.
-        done : tf.Tensor, scalar
-            How much of the training is over, from 0 to 1.
-        seed : tf.Tensor, shape (2,)
-            For kinds that draw lots.
+        Args:
+            time: Steps of a window after its burn-in.
+            done (tf.Tensor, scalar): How much of the training is over, from 0 to 1.
+            seed (2,): For kinds that draw lots.
 
-        Returns
-        -------
-        tf.Tensor or None, shape (time,)
-            None if it is all data.
+        Returns:
+            tf.Tensor or None, shape (time,): None if it is all data.
         """
         return None
 
@@ -41,14 +35,11 @@ class TeacherForcing:
 class FreeRunning(TeacherForcing):
     """Data first, then the closed loop, over a number of steps that grows in training.
 
-    Attributes
-    ----------
-    longest : int
-        Steps of the closed loop at the end of training; at the start it is 0.
+    Attributes:
+        longest: Steps of the closed loop at the end of training; at the start it is 0.
 
-    References
-    ----------
-    Teutsch and Mäder (2022), arXiv:2210.08959, for curricula of growing length.
+    References:
+        Teutsch and Mäder (2022), arXiv:2210.08959, for curricula of growing length.
     """
 
     longest: int
@@ -69,15 +60,12 @@ class ScheduledSampling(TeacherForcing):
     The chance of data is :math:`1 / (1 + e^{(d - 1/2)/w})`, with the share :math:`d` of training
     that is over. The lot is drawn for all windows of a step together.
 
-    Attributes
-    ----------
-    width : float
-        w; small for a sudden change in the middle of training.
+    Attributes:
+        width: w; small for a sudden change in the middle of training.
 
-    References
-    ----------
-    Bengio, Vinyals, Jaitly and Shazeer (2015), Scheduled sampling for sequence prediction with
-    recurrent neural networks, Advances in Neural Information Processing Systems 28.
+    References:
+        Bengio, Vinyals, Jaitly and Shazeer (2015), Scheduled sampling for sequence prediction with
+        recurrent neural networks, Advances in Neural Information Processing Systems 28.
     """
 
     width: float = 0.1
@@ -95,16 +83,13 @@ class ScheduledSampling(TeacherForcing):
 class SparseTeacherForcing(TeacherForcing):
     """Sparse teacher forcing: data once in a while, the network's own output in between.
 
-    Attributes
-    ----------
-    every : int
-        Steps from one sample of data to the next. 1 is teacher forcing.
+    Attributes:
+        every: Steps from one sample of data to the next. 1 is teacher forcing.
 
-    References
-    ----------
-    Mikhaeil, Monfared and Durstewitz (2022), arXiv:2110.07238. There an LSTM has no input in
-    between and its state is reset at the samples; here its output is fed back, as in the closed
-    loop, and a sample replaces one output.
+    References:
+        Mikhaeil, Monfared and Durstewitz (2022), arXiv:2110.07238. There an LSTM has no input in
+        between and its state is reset at the samples; here its output is fed back, as in the closed
+        loop, and a sample replaces one output.
     """
 
     every: int
@@ -121,17 +106,14 @@ class SparseTeacherForcing(TeacherForcing):
 class InputMixing(TeacherForcing):
     """The same mixture of data and the network's own output at every step.
 
-    Attributes
-    ----------
-    first, last : float
-        Share of data at the start and at the end of training, from 0 to 1; between them it
-        changes linearly.
+    Attributes:
+        first, last: Share of data at the start and at the end of training, from 0 to 1; between
+            them it changes linearly.
 
-    References
-    ----------
-    Inspired by generalised teacher forcing, but not the same: Hess, Brenner, Monfared and
-    Durstewitz (2023), Generalized teacher forcing for learning chaotic dynamics, International
-    Conference on Machine Learning, mix the state; here it is the input.
+    References:
+        Inspired by generalised teacher forcing, but not the same: Hess, Brenner, Monfared and
+        Durstewitz (2023), Generalized teacher forcing for learning chaotic dynamics, International
+        Conference on Machine Learning, mix the state; here it is the input.
     """
 
     first: float

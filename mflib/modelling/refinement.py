@@ -23,25 +23,21 @@ from mflib.modelling.training import Trained, TrainingConfig, _clean, _standardi
 from mflib.networks.lstm import LSTM
 from mflib.networks.recurrent import cast, replace
 
+#: Steps that L-BFGS remembers.
 MEMORY = 100
-"""Steps that L-BFGS remembers."""
 
 
 @dataclass(frozen=True)
 class RefinementConfig:
     """How a trained network is made exact.
 
-    Attributes
-    ----------
-    iterations : int
-        Of L-BFGS.
-    window, burn_in : int
-        The trajectories are cut into windows of so many samples, which overlap in the burn-in,
-        so that every sample counts about once. The network must forget its initial state within
-        the burn-in.
-    noise : float
-        Standard deviation of noise on the inputs, in units of the data's scale, drawn once. It
-        keeps what the network has learned beside the attractors.
+    Attributes:
+        iterations: Of L-BFGS.
+        window, burn_in: The trajectories are cut into windows of so many samples, which overlap in
+            the burn-in, so that every sample counts about once. The network must forget its initial
+            state within the burn-in.
+        noise: Standard deviation of noise on the inputs, in units of the data's scale, drawn once.
+            It keeps what the network has learned beside the attractors.
     """
 
     iterations: int = 400
@@ -66,34 +62,25 @@ def refine(
 
     It may be called again on its result to go on.
 
-    Parameters
-    ----------
-    network : LSTM
-        Usually from :func:`~mflib.modelling.training.train`, in units as there; not changed.
-    trajectories
-        As for :func:`~mflib.modelling.training.train`.
-    seed : int
-        Of the noise.
-    progress : bool
-        Whether to show a progress bar.
+    Args:
+        network: Usually from :func:`~mflib.modelling.training.train`, in units as there; not
+            changed.
+        trajectories: As for :func:`~mflib.modelling.training.train`.
+        seed: Of the noise.
+        progress: Whether to show a progress bar.
 
-    Returns
-    -------
-    Trained
-        The network computes in double precision: single precision cannot tell it from its
-        neighbours. ``losses`` has the loss after each iteration.
+    Returns:
+        Trained: The network computes in double precision: single precision cannot tell it from its
+            neighbours. ``losses`` has the loss after each iteration.
 
-    Raises
-    ------
-    ValueError
-        If the network is no LSTM, or the trajectories do not fit each other, the network or the
-        configuration.
+    Raises:
+        ValueError: If the network is no LSTM, or the trajectories do not fit each other, the
+            network or the configuration.
 
-    References
-    ----------
-    Golub and Pereyra (1973), SIAM Journal on Numerical Analysis 10, 413-432, for variable
-    projection; Liu and Nocedal (1989), Mathematical Programming B 45, 503-528, for L-BFGS, here
-    SciPy's.
+    References:
+        Golub and Pereyra (1973), SIAM Journal on Numerical Analysis 10, 413-432, for variable
+        projection; Liu and Nocedal (1989), Mathematical Programming B 45, 503-528, for L-BFGS, here
+        SciPy's.
     """
     from scipy.optimize import minimize
 
@@ -152,21 +139,14 @@ def train_and_refine(
 ) -> LSTM:
     """Train a network in two stages: Adam finds a stable closed loop, L-BFGS makes it exact.
 
-    Parameters
-    ----------
-    network, trajectories
-        As for :func:`~mflib.modelling.training.train`.
-    first
-        Of :func:`~mflib.modelling.training.train`.
-    then
-        Of :func:`refine`.
-    options
-        ``seed`` and ``progress``, of both.
+    Args:
+        network, trajectories: As for :func:`~mflib.modelling.training.train`.
+        first: Of :func:`~mflib.modelling.training.train`.
+        then: Of :func:`refine`.
+        options: ``seed`` and ``progress``, of both.
 
-    Returns
-    -------
-    LSTM
-        In double precision, in the units of the trajectories.
+    Returns:
+        LSTM: In double precision, in the units of the trajectories.
     """
     trained = train(network, trajectories, first, **options).network
     return refine(trained, trajectories, then, **options).network

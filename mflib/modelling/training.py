@@ -30,11 +30,11 @@ from mflib.networks.lstm import IncrementLSTM
 from mflib.networks.recurrent import Recurrent, replace
 
 STEPS_PER_CALL = 100
+#: Units from which on two programs side by side are faster than one, half of the windows each.
 WIDE = 64
-"""Units from which on two programs side by side are faster than one, half of the windows each."""
 
+#: Constants of Adam, as in Keras.
 BETA_M, BETA_V, EPSILON = 0.9, 0.999, 1e-7
-"""Constants of Adam, as in Keras."""
 
 Weights = Mapping[str, tf.Tensor]
 
@@ -43,27 +43,18 @@ Weights = Mapping[str, tf.Tensor]
 class TrainingConfig:
     """How a network is trained.
 
-    Attributes
-    ----------
-    steps : int
-        Steps of Adam.
-    batch : int
-        Windows in a step.
-    window : int
-        Samples a window asks the network to predict.
-    burn_in : int
-        The first samples of a window, which drive the network and are not penalised, while the
-        state forgets that it started from nothing.
-    learning_rate : float
-        Of Adam at the start; a cosine takes it to zero at the end.
-    noise : tuple of float
-        Standard deviation of the noise on the inputs at the start and at the end, in units of
-        the data's scale; it falls geometrically. Noise puts the network into states beside the
-        attractor and asks it to come back: it is what makes the closed loop contract.
-    clip : float
-        Largest norm of the gradient of all weights together.
-    forcing : TeacherForcing
-        What drives the network after the burn-in; by default data only.
+    Attributes:
+        steps: Steps of Adam.
+        batch: Windows in a step.
+        window: Samples a window asks the network to predict.
+        burn_in: The first samples of a window, which drive the network and are not penalised, while
+            the state forgets that it started from nothing.
+        learning_rate: Of Adam at the start; a cosine takes it to zero at the end.
+        noise: Standard deviation of the noise on the inputs at the start and at the end, in units
+            of the data's scale; it falls geometrically. Noise puts the network into states beside
+            the attractor and asks it to come back: it is what makes the closed loop contract.
+        clip: Largest norm of the gradient of all weights together.
+        forcing: What drives the network after the burn-in; by default data only.
     """
 
     steps: int = 2000
@@ -96,15 +87,11 @@ def _clean(config, *counts):
 class Trained(NamedTuple):
     """A trained network and how it got there.
 
-    Attributes
-    ----------
-    network : Recurrent
-        In the units of the data, of the kind it was.
-    losses : numpy.ndarray, shape (calls,)
-        Mean squared one-step error, on standardised data, averaged over each call of the
-        compiled program (100 steps of Adam). Of an IncrementLSTM in training, in units of the
-        mean squared increment: repeating the last sample has loss 1.
-    seed : int
+    Attributes:
+        network: In the units of the data, of the kind it was.
+        losses (calls,): Mean squared one-step error, on standardised data, averaged over each call
+            of the compiled program (100 steps of Adam). Of an IncrementLSTM in training, in units
+            of the mean squared increment: repeating the last sample has loss 1.
     """
 
     network: Recurrent
@@ -130,26 +117,19 @@ def train(
     (``network.standardised``) and is taken as it is. Any other, trained before, loaded or taken
     over from elsewhere, is in the units of the data, and training goes on from what it does.
 
-    Parameters
-    ----------
-    network : Recurrent
-        Where training starts from; not changed.
-    trajectories : sequence of array_like, each of shape (samples, dim)
-        One per task, in the data's units, each longer than ``config.window``, as long as one
-        another, and sampled at the same interval.
-    seed : int
-        Of windows and noise.
-    progress : bool
-        Whether to show a progress bar.
+    Args:
+        network: Where training starts from; not changed.
+        trajectories (sequence of array_like, each of shape (samples, dim)): One per task, in the
+            data's units, each longer than ``config.window``, as long as one another, and sampled at
+            the same interval.
+        seed: Of windows and noise.
+        progress: Whether to show a progress bar.
 
-    Raises
-    ------
-    ValueError
-        If the trajectories do not fit each other, the network or the configuration.
+    Raises:
+        ValueError: If the trajectories do not fit each other, the network or the configuration.
 
-    References
-    ----------
-    Kingma and Ba (2015), arXiv:1412.6980, for Adam.
+    References:
+        Kingma and Ba (2015), arXiv:1412.6980, for Adam.
     """
     with tqdm(total=config.steps, desc=f"seed {seed}", unit="step", disable=not progress) as bar:
         return _train(network, trajectories, config, seed, bar.update)
@@ -165,20 +145,14 @@ def train_many(
 ) -> list[Trained]:
     """Train one network per seed, as many at a time as there are processors.
 
-    Parameters
-    ----------
-    create : callable
-        ``create(seed)`` returns the network where training starts from.
-    trajectories, config
-        As for :func:`train`.
-    seeds : sequence of int
-        Each seeds its network's weights, windows and noise: a network does not depend on which
-        others are trained beside it.
+    Args:
+        create: ``create(seed)`` returns the network where training starts from.
+        trajectories, config: As for :func:`train`.
+        seeds: Each seeds its network's weights, windows and noise: a network does not depend on
+            which others are trained beside it.
 
-    Returns
-    -------
-    list of Trained
-        In the order of ``seeds``.
+    Returns:
+        list of Trained: In the order of ``seeds``.
     """
     total, stopped = config.steps * len(seeds), threading.Event()
     bar = tqdm(total=total, desc=f"{len(seeds)} networks", unit="step", disable=not progress)
@@ -296,22 +270,16 @@ def adam(
 ) -> tuple[Weights, Weights, Weights]:
     """One step of Adam for dictionaries of tensors, with the constants of Keras.
 
-    Parameters
-    ----------
-    m, v
-        Running means of the gradient and of its square; zeros at the start.
-    rate : tf.Tensor, scalar
-        Learning rate.
-    step : int or tf.Tensor
-        Counted from 1.
+    Args:
+        m, v: Running means of the gradient and of its square; zeros at the start.
+        rate (tf.Tensor, scalar): Learning rate.
+        step: Counted from 1.
 
-    Returns
-    -------
-    weights, m, v
+    Returns:
+        weights, m, v
 
-    References
-    ----------
-    Kingma and Ba (2015), arXiv:1412.6980.
+    References:
+        Kingma and Ba (2015), arXiv:1412.6980.
     """
     m = {name: BETA_M * m[name] + (1 - BETA_M) * g for name, g in gradient.items()}
     v = {name: BETA_V * v[name] + (1 - BETA_V) * g**2 for name, g in gradient.items()}

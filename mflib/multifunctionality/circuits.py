@@ -35,27 +35,20 @@ def fisher_discriminant(first: npt.ArrayLike, second: npt.ArrayLike) -> np.ndarr
     covariance :math:`S`. States of a network on a closed curve fill few dimensions of their
     space, so :math:`S` is lifted by a millionth of its mean variance in every direction.
 
-    Parameters
-    ----------
-    first, second : array_like, shape (points, dim)
-        ``first`` gets the larger values of ``points @ direction``.
+    Args:
+        first, second (points, dim): ``first`` gets the larger values of ``points @ direction``.
 
-    Returns
-    -------
-    numpy.ndarray, shape (dim,)
-        A unit vector.
+    Returns:
+        numpy.ndarray, shape (dim,): A unit vector.
 
-    Raises
-    ------
-    ValueError
-        If the sets do not fit each other, are not finite, or have the same mean.
+    Raises:
+        ValueError: If the sets do not fit each other, are not finite, or have the same mean.
 
-    Examples
-    --------
-    >>> rng = np.random.default_rng(0)
-    >>> cloud = rng.normal(size=(500, 3)) * [10, 10, 0.1]
-    >>> fisher_discriminant(cloud + [0, 0, 1], cloud - [0, 0, 1]).round(2) + 0.0
-    array([0., 0., 1.])
+    Examples:
+        >>> rng = np.random.default_rng(0)
+        >>> cloud = rng.normal(size=(500, 3)) * [10, 10, 0.1]
+        >>> fisher_discriminant(cloud + [0, 0, 1], cloud - [0, 0, 1]).round(2) + 0.0
+        array([0., 0., 1.])
     """
     first, second = _two_sets(first, second)
     spread = np.atleast_2d(np.cov(first.T) + np.cov(second.T))
@@ -69,14 +62,10 @@ def fisher_discriminant(first: npt.ArrayLike, second: npt.ArrayLike) -> np.ndarr
 class Activity(NamedTuple):
     """What signals do on one attractor; each an array ``(units,)``.
 
-    Attributes
-    ----------
-    mean : numpy.ndarray
-    spread : numpy.ndarray
-        Standard deviation over time.
-    followed : numpy.ndarray
-        Share of the variance that is a linear function of the network's outputs, 0 to 1. On a
-        circular orbit the outputs are the cosine and sine of the phase.
+    Attributes:
+        spread: Standard deviation over time.
+        followed: Share of the variance that is a linear function of the network's outputs, 0 to 1.
+            On a circular orbit the outputs are the cosine and sine of the phase.
     """
 
     mean: np.ndarray
@@ -89,19 +78,13 @@ def on_attractors(
 ) -> tuple[np.ndarray, np.ndarray]:
     """A stretch of each attractor: after a cue, and a free run until settled.
 
-    Parameters
-    ----------
-    network : Network
-    cue : array_like, shape (tasks, time, inputs)
-        A cue for each task.
-    settle, steps : int
-        Steps that pass unseen, and steps that are returned.
+    Args:
+        cue (tasks, time, inputs): A cue for each task.
+        settle, steps: Steps that pass unseen, and steps that are returned.
 
-    Returns
-    -------
-    states : numpy.ndarray, shape (tasks, steps, state_dim)
-    outputs : numpy.ndarray, shape (tasks, steps, outputs)
-        The readouts of these states.
+    Returns:
+        states, numpy.ndarray, shape (tasks, steps, state_dim): states
+        numpy.ndarray, shape (tasks, steps, outputs): The readouts of these states.
     """
     settled = free_run(network, warm_up(network, cue), settle).state
     run = free_run(network, settled, steps, states=True)
@@ -113,19 +96,14 @@ def task_reached(
 ) -> np.ndarray:
     """Which task a network does when it is left alone in a state.
 
-    Parameters
-    ----------
-    network : Network
-    states : array_like, shape (batch, state_dim)
-    tasks : sequence
-    dt : float
-        Time between samples.
+    Args:
+        states (batch, state_dim):
+        dt: Time between samples.
 
-    Returns
-    -------
-    numpy.ndarray of int, shape (batch,)
-        The position of the task in ``tasks`` that :func:`~mflib.multifunctionality.judge.strict`
-        sees at the end of 40 periods of the slowest, or -1 if it is none of them.
+    Returns:
+        numpy.ndarray of int, shape (batch,): The position of the task in ``tasks`` that
+            :func:`~mflib.multifunctionality.judge.strict` sees at the end of 40 periods of the
+            slowest, or -1 if it is none of them.
     """
     steps = round(40 * max(task.period for task in tasks) / dt)
     runs = free_run(network, states, steps).outputs.numpy()
@@ -136,22 +114,18 @@ def task_reached(
 def signals(network: Recurrent, states: npt.ArrayLike) -> dict[str, np.ndarray]:
     """Output and cell of every unit, and its gates, along a run of the closed loop.
 
-    Parameters
-    ----------
-    network : Recurrent
-    states : array_like, shape (steps, state_dim)
+    Args:
+        states (steps, state_dim):
 
-    Returns
-    -------
-    dict of str to numpy.ndarray, shape (steps, units)
-        ``"h"``; of an LSTM also ``"c"``, the gates ``"i"``, ``"f"``, ``"o"`` and the candidate
-        ``"g"`` with which the network leaves each state.
+    Returns:
+        dict of str to numpy.ndarray, shape (steps, units): ``"h"``; of an LSTM also ``"c"``, the
+            gates ``"i"``, ``"f"``, ``"o"`` and the candidate ``"g"`` with which the network leaves
+            each state.
 
-    Examples
-    --------
-    >>> network = LSTM.create(inputs=2, units=8)
-    >>> sorted(signals(network, np.zeros((5, 16))))
-    ['c', 'f', 'g', 'h', 'i', 'o']
+    Examples:
+        >>> network = LSTM.create(inputs=2, units=8)
+        >>> sorted(signals(network, np.zeros((5, 16))))
+        ['c', 'f', 'g', 'h', 'i', 'o']
     """
     checks.reals("states", states, ("steps", network.state_dim))
     state = tf.cast(np.asarray(states), network.dtype)
@@ -166,16 +140,12 @@ def signals(network: Recurrent, states: npt.ArrayLike) -> dict[str, np.ndarray]:
 def activity(signal: npt.ArrayLike, outputs: npt.ArrayLike) -> Activity:
     """Level, spread and agreement with the outputs, of each column of a signal.
 
-    Parameters
-    ----------
-    signal : array_like, shape (steps, units)
-    outputs : array_like, shape (steps, outputs)
-        Of the same run.
+    Args:
+        signal (steps, units):
+        outputs (steps, outputs): Of the same run.
 
-    Raises
-    ------
-    ValueError
-        If they do not fit each other.
+    Raises:
+        ValueError: If they do not fit each other.
     """
     signal = checks.reals("signal", signal, ("steps", "units"))
     outputs = checks.reals("outputs", outputs, (len(signal), "outputs"))
@@ -190,22 +160,16 @@ def activity(signal: npt.ArrayLike, outputs: npt.ArrayLike) -> Activity:
 def shared(first: npt.ArrayLike, second: npt.ArrayLike, thresholds: npt.ArrayLike) -> np.ndarray:
     """Of the units active in the first task, the share that is active in the second.
 
-    Parameters
-    ----------
-    first, second : array_like, shape (units,)
-        How far each unit moves in either task.
-    thresholds : array_like, shape (count,)
-        A unit is active if it moves further than this.
+    Args:
+        first, second (units,): How far each unit moves in either task.
+        thresholds (count,): A unit is active if it moves further than this.
 
-    Returns
-    -------
-    numpy.ndarray, shape (count,)
-        NaN where no unit is active in the first task.
+    Returns:
+        numpy.ndarray, shape (count,): NaN where no unit is active in the first task.
 
-    Examples
-    --------
-    >>> shared([3, 2, 1], [3, 1, 0], thresholds=[0.5, 1.5, 2.5])
-    array([0.66666667, 0.5       , 1.        ])
+    Examples:
+        >>> shared([3, 2, 1], [3, 1, 0], thresholds=[0.5, 1.5, 2.5])
+        array([0.66666667, 0.5       , 1.        ])
     """
     first, second = _spreads(first, second)
     levels = np.asarray(thresholds, dtype=float)[:, None]
@@ -220,15 +184,12 @@ def overlap(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
     Both sums are integrals over all thresholds: :math:`\min(a_j, b_j)` is the range of thresholds
     at which unit j is active in both tasks, :math:`a_j` that at which it is in the first.
 
-    Parameters
-    ----------
-    first, second : array_like, shape (units,)
-        How far each unit moves in either task.
+    Args:
+        first, second (units,): How far each unit moves in either task.
 
-    Examples
-    --------
-    >>> overlap([3, 2, 1], [3, 1, 0])
-    0.6666666666666666
+    Examples:
+        >>> overlap([3, 2, 1], [3, 1, 0])
+        0.6666666666666666
     """
     first, second = _spreads(first, second)
     if not first.sum() > 0:
@@ -243,15 +204,12 @@ def selectivity(*tasks: npt.ArrayLike) -> np.ndarray:
     values together, every task with the same weight. 0 is a unit whose mean is the same in all
     tasks; 1 one that is constant in each. NaN is a signal that never changes.
 
-    Parameters
-    ----------
-    *tasks : array_like, shape (steps, units)
-        The signal on each task's attractor; two or more.
+    Args:
+        *tasks (steps, units): The signal on each task's attractor; two or more.
 
-    Examples
-    --------
-    >>> selectivity([[0.0, 1.0], [2.0, 1.0]], [[0.0, 5.0], [2.0, 5.0]])
-    array([0., 1.])
+    Examples:
+        >>> selectivity([[0.0, 1.0], [2.0, 1.0]], [[0.0, 5.0], [2.0, 5.0]])
+        array([0., 1.])
     """
     if len(tasks) < 2:
         raise ValueError(f"tasks: got {len(tasks)} signals, expected two or more")
@@ -273,14 +231,11 @@ class Lesioned(Wrapper):
     with what is kept, ``keep``, and a level ``l`` that takes the place of the rest. A unit acts
     on others through ``h`` alone, so ``keep`` 0 removes it with its ``c`` and its gates.
 
-    Attributes
-    ----------
-    network : Recurrent
-    keep : tf.Tensor, shape (rows, units)
-        0 for a unit that is removed, 1 for one that is whole. A row for each member of the
-        batch is a lesion of its own; fewer rows are repeated.
-    level : tf.Tensor, shape (units,)
-        0, or for instance a unit's mean.
+    Attributes:
+        network (Recurrent):
+        keep (rows, units): 0 for a unit that is removed, 1 for one that is whole. A row for each
+            member of the batch is a lesion of its own; fewer rows are repeated.
+        level (units,): 0, or for instance a unit's mean.
     """
 
     keep: tf.Tensor
@@ -317,30 +272,22 @@ def lesions(
 ) -> np.ndarray:
     """Which tasks survive which lesions: each lesion before the judge, all in one run.
 
-    Parameters
-    ----------
-    network : Recurrent
-    tasks : sequence
-        As the judge takes them.
-    dt : float
-        Time between samples.
-    keep : array_like, shape (lesions, units)
-        What is kept of each unit: ``1 - np.eye(units)`` removes every unit in turn.
-    level : array_like, shape (units,), optional
-        What takes the place of the rest; 0 by default.
-    cues_per_task : int
-        For each lesion. All of them must succeed, and again after the kick.
+    Args:
+        tasks: As the judge takes them.
+        dt: Time between samples.
+        keep (lesions, units): What is kept of each unit: ``1 - np.eye(units)`` removes every unit
+            in turn.
+        level (units,): What takes the place of the rest; 0 by default.
+        cues_per_task: For each lesion. All of them must succeed, and again after the kick.
 
-    Returns
-    -------
-    numpy.ndarray of bool, shape (lesions, tasks)
+    Returns:
+        numpy.ndarray of bool, shape (lesions, tasks)
 
-    Examples
-    --------
-    >>> from mflib.multifunctionality.tasks import seeing_double
-    >>> network = LSTM.create(inputs=2, units=4)
-    >>> lesions(network, seeing_double(), 0.1, 1 - np.eye(4)).any()
-    np.False_
+    Examples:
+        >>> from mflib.multifunctionality.tasks import seeing_double
+        >>> network = LSTM.create(inputs=2, units=4)
+        >>> lesions(network, seeing_double(), 0.1, 1 - np.eye(4)).any()
+        np.False_
     """
     keep = checks.reals("keep", keep, ("lesions", network.units))
     level = checks.reals("level", 0 * keep[0] if level is None else level, keep[0].shape)
@@ -365,17 +312,13 @@ def decoding(
     Fisher's discriminant with its threshold halfway between the means, fitted to all folds but
     one and tested on that one.
 
-    Parameters
-    ----------
-    first, second : array_like, shape (steps, dim)
-        Signals on the two attractors.
-    first_fold, second_fold : array_like of int, shape (steps,)
-        The part of its orbit that each sample belongs to.
+    Args:
+        first, second (steps, dim): Signals on the two attractors.
+        first_fold, second_fold ((steps,) of int): The part of its orbit that each sample belongs
+            to.
 
-    Returns
-    -------
-    float
-        Share of right answers, both attractors with the same weight; a coin has 0.5.
+    Returns:
+        float: Share of right answers, both attractors with the same weight; a coin has 0.5.
     """
     first, second = _two_sets(first, second)
     first_fold, second_fold = np.asarray(first_fold), np.asarray(second_fold)
@@ -396,17 +339,13 @@ def matching_moments(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Moments of two runs at which their outputs agree.
 
-    Parameters
-    ----------
-    first, second : array_like, shape (steps, outputs)
-        Outputs of two runs.
-    count : int
-        How many moments of the first, evenly spread over it.
+    Args:
+        first, second (steps, outputs): Outputs of two runs.
+        count: How many moments of the first, evenly spread over it.
 
-    Returns
-    -------
-    at_first, at_second : numpy.ndarray of int, shape (count,)
-        For each moment of the first run the one of the second with the nearest output.
+    Returns:
+        numpy.ndarray of int, shape (count,): For each moment of the first run the one of the second
+            with the nearest output.
     """
     first, second = _two_sets(first, second)
     count = checks.count("count", count, most=len(first))
@@ -417,20 +356,17 @@ def matching_moments(
 def transplant(receiver: npt.ArrayLike, donor: npt.ArrayLike, basis: npt.ArrayLike) -> np.ndarray:
     r"""Replace a part of each state by the same part of another: :math:`s + P(s' - s)`.
 
-    Parameters
-    ----------
-    receiver, donor : array_like, shape (batch, state_dim)
-    basis : array_like, shape (rank, state_dim)
-        Spans the part; rows of the identity are single numbers of the state.
+    Args:
+        receiver, donor (batch, state_dim):
+        basis (rank, state_dim): Spans the part; rows of the identity are single numbers of the
+            state.
 
-    Returns
-    -------
-    numpy.ndarray, shape (batch, state_dim)
+    Returns:
+        numpy.ndarray, shape (batch, state_dim)
 
-    Examples
-    --------
-    >>> transplant([[1.0, 2.0]], [[5.0, 6.0]], basis=[[0.0, 1.0]])
-    array([[1., 6.]])
+    Examples:
+        >>> transplant([[1.0, 2.0]], [[5.0, 6.0]], basis=[[0.0, 1.0]])
+        array([[1., 6.]])
     """
     receiver = checks.reals("receiver", receiver, ("batch", "state_dim"))
     donor = checks.reals("donor", donor, receiver.shape)

@@ -13,16 +13,16 @@ from mflib.modelling.closed_loop import free_run, warm_up
 from mflib.multifunctionality.tasks import Task
 from mflib.networks.recurrent import Network
 
+#: Samples in a turn, about, of every world.
 PERIOD = 40
-"""Samples in a turn, about, of every world."""
+#: Length of a free run, and how many of its last turns say where it has ended.
 TURNS, LOOKED_AT = 400, 100
-"""Length of a free run, and how many of its last turns say where it has ended."""
+#: Largest distance from an attractor, relative to its size, of a run that is on it.
 FAR = 0.12
-"""Largest distance from an attractor, relative to its size, of a run that is on it."""
+#: Turns.
 LONG_CUE = 10
-"""Turns."""
+#: Cues of each world.
 RUNS = 16
-"""Cues of each world."""
 
 
 def final_attractors(
@@ -34,26 +34,17 @@ def final_attractors(
 ) -> list[str]:
     """The name of the attractor on which the closed loop is at last, after each cue.
 
-    Parameters
-    ----------
-    network : Network
-    cues : array_like, shape (batch, time, dim)
-    tasks : sequence of Task
-        Between which to decide. Velocities count too: the attractors share one place.
-    turns : int
-        Of the free run. The last 100 are looked at.
-    period : int
-        Samples in a turn.
+    Args:
+        cues (batch, time, dim):
+        tasks: Between which to decide. Velocities count too: the attractors share one place.
+        turns: Of the free run. The last 100 are looked at.
+        period: Samples in a turn.
 
-    Returns
-    -------
-    list of str
-        ``"none"`` for a run that is on none of them.
+    Returns:
+        list of str: ``"none"`` for a run that is on none of them.
 
-    Raises
-    ------
-    ValueError
-        If ``turns`` is not a multiple of 100.
+    Raises:
+        ValueError: If ``turns`` is not a multiple of 100.
     """
     return name_attractors(late_run(network, cues, turns, period), tasks)
 
@@ -63,23 +54,16 @@ def late_run(
 ) -> np.ndarray:
     """The last hundred turns of the closed loop after each cue.
 
-    Parameters
-    ----------
-    network : Network
-    cues : array_like, shape (batch, time, dim)
-    turns : int
-        Of the free run.
-    period : int
-        Samples in a turn.
+    Args:
+        cues (batch, time, dim):
+        turns: Of the free run.
+        period: Samples in a turn.
 
-    Returns
-    -------
-    numpy.ndarray, shape (batch, 100 * period, dim)
+    Returns:
+        numpy.ndarray, shape (batch, 100 * period, dim)
 
-    Raises
-    ------
-    ValueError
-        If ``turns`` is not a multiple of 100.
+    Raises:
+        ValueError: If ``turns`` is not a multiple of 100.
     """
     if turns < LOOKED_AT or turns % LOOKED_AT:
         raise ValueError(f"turns: got {turns}, expected a multiple of {LOOKED_AT}")
@@ -94,16 +78,12 @@ def late_run(
 def name_attractors(runs: np.ndarray | Sequence[np.ndarray], tasks: Sequence[Task]) -> list[str]:
     """The name of the task's attractor that each run is on, or ``"none"``.
 
-    Parameters
-    ----------
-    runs : array_like, shape (batch, steps, dim)
-        A hundred turns or more: in fewer even true orbits of the Lorenz system may be taken
-        for Chen's, which has wings as it has.
-    tasks : sequence of Task
+    Args:
+        runs (batch, steps, dim): A hundred turns or more: in fewer even true orbits of the Lorenz
+            system may be taken for Chen's, which has wings as it has.
 
-    Returns
-    -------
-    list of str
+    Returns:
+        list of str
     """
     known = {task.name: task.data() for task in tasks}
     return [end.name or "none" for end in identify_all(list(runs), known, dt=1.0, reject=FAR)]
@@ -114,20 +94,13 @@ def ask_for_attractors(
 ) -> dict:
     """Which attractors are in a network, and which a short cue finds.
 
-    Parameters
-    ----------
-    network : Network
-    tasks : sequence of Task
-    period : int
-        Samples in a turn.
-    cues : int
-        Of each task.
+    Args:
+        period: Samples in a turn.
+        cues: Of each task.
 
-    Returns
-    -------
-    dict
-        ``stored``: for each task, after cues of ten turns and a free run of 400, where the runs
-        have ended, with their numbers; ``selected``: the same after cues of one turn.
+    Returns:
+        dict: ``stored``: for each task, after cues of ten turns and a free run of 400, where the
+            runs have ended, with their numbers; ``selected``: the same after cues of one turn.
     """
     stretches = np.stack([task.orbits(cues, LONG_CUE * period, seed=1) for task in tasks])
 

@@ -24,34 +24,30 @@ from mflib.modelling.closed_loop import free_run, warm_up
 from mflib.multifunctionality.tasks import Circle, ClosedCurve, cues
 from mflib.networks.recurrent import Network
 
+#: Length of a free run, in periods of its task.
 PERIODS = 100
-"""Length of a free run, in periods of its task."""
+#: How many of the last periods are judged.
 WINDOW = 20
-"""How many of the last periods are judged."""
+#: Largest error of roundness and of amplitude, in radii.
 TOLERANCE = 0.1
-"""Largest error of roundness and of amplitude, in radii."""
+#: Largest relative error of the frequency.
 FREQUENCY_TOLERANCE = 0.02
-"""Largest relative error of the frequency."""
+#: Largest change of mean radius, or shift of centre, between the halves of the window, in radii.
 DRIFT_TOLERANCE = 0.01
-"""Largest change of mean radius, or shift of centre, between the halves of the window, in radii."""
+#: Size of the kick, in root mean squares of the state.
 KICK = 0.1
-"""Size of the kick, in root mean squares of the state."""
+#: Of a closed curve, with which an orbit is compared.
 POINTS = 2000
-"""Of a closed curve, with which an orbit is compared."""
 
 
 class Verdict(NamedTuple):
     """What a judge says of one orbit, and why.
 
-    Attributes
-    ----------
-    passed : bool
-    reason : str
-        ``"faithful"``, or the first criterion that failed: ``"diverged"``, ``"fixed point"``,
-        ``"wrong direction"``, ``"reverses"``, ``"not round"``, ``"wrong size"``, ``"off the
-        curve"``, ``"wrong frequency"``, ``"drifts"``, ``"not periodic"``.
-    measures : dict of str to float
-        What was measured; empty for a run that diverged.
+    Attributes:
+        reason: ``"faithful"``, or the first criterion that failed: ``"diverged"``, ``"fixed
+            point"``, ``"wrong direction"``, ``"reverses"``, ``"not round"``, ``"wrong size"``,
+            ``"off the curve"``, ``"wrong frequency"``, ``"drifts"``, ``"not periodic"``.
+        measures: What was measured; empty for a run that diverged.
     """
 
     passed: bool
@@ -75,23 +71,13 @@ def strict(outputs: npt.ArrayLike, task: ClosedCurve, dt: float) -> Verdict:
     angle, and its size (root mean square distance from its centre) for R, the same of direction,
     frequency and the mean position; and shape: every point lies within 0.1 sizes of the curve.
 
-    Parameters
-    ----------
-    outputs : array_like, shape (steps, 2)
-        A free run of at least 20 periods; only its end is looked at. Infinite or NaN values are
-        a verdict, not an error.
-    task : ClosedCurve
-    dt : float
-        Time between samples.
+    Args:
+        outputs (steps, 2): A free run of at least 20 periods; only its end is looked at. Infinite
+            or NaN values are a verdict, not an error.
+        dt: Time between samples.
 
-    Returns
-    -------
-    Verdict
-
-    Raises
-    ------
-    ValueError
-        If the run is too short or of another shape, or the task is no closed curve.
+    Raises:
+        ValueError: If the run is too short or of another shape, or the task is no closed curve.
     """
     outputs = _orbit(outputs, task, dt, WINDOW)
     if not np.all(np.isfinite(outputs)):
@@ -156,23 +142,14 @@ def historical(outputs: npt.ArrayLike, task: Circle, dt: float) -> Verdict:
     published rule: the largest maximum above 0.9 R, the smallest below 1.1 R, the least negative
     minimum below -0.9 R, the most negative above -1.1 R.
 
-    Parameters
-    ----------
-    outputs : array_like, shape (steps, 2)
-        A free run of at least 15 periods, of which the first 15 are judged.
-    task : Circle
-        With angular velocity 1 or -1, for which the published times are meant.
-    dt : float
+    Args:
+        outputs (steps, 2): A free run of at least 15 periods, of which the first 15 are judged.
+        task: With angular velocity 1 or -1, for which the published times are meant.
 
-    Returns
-    -------
-    Verdict
-
-    References
-    ----------
-    Flynn, Tsachouridis and Amann (2023), arXiv:2305.05799, and the public code of that work;
-    two defects of the code are not repeated: the size of the second circle is checked too, and
-    counts start at zero.
+    References:
+        Flynn, Tsachouridis and Amann (2023), arXiv:2305.05799, and the public code of that work;
+        two defects of the code are not repeated: the size of the second circle is checked too, and
+        counts start at zero.
     """
     outputs = _orbit(outputs, task, dt, 15)[: round(15 * task.period / dt)]
     if not np.all(np.isfinite(outputs)):
@@ -202,14 +179,11 @@ def historical(outputs: npt.ArrayLike, task: Circle, dt: float) -> Verdict:
 class Judgement:
     """What the judges say of a network.
 
-    Attributes
-    ----------
-    strict : dict of str to list of Verdict
-        By task, one verdict a cue, after 100 periods.
-    recovered : dict of str to list of Verdict
-        The same after a kick and 100 more periods.
-    historical : dict of str to list of Verdict
-        By task, one verdict a cue, after 15 periods; of circles only.
+    Attributes:
+        strict (dict of str to list of Verdict): By task, one verdict a cue, after 100 periods.
+        recovered (dict of str to list of Verdict): The same after a kick and 100 more periods.
+        historical (dict of str to list of Verdict): By task, one verdict a cue, after 15 periods;
+            of circles only.
     """
 
     strict: Mapping[str, Sequence[Verdict]]
@@ -246,31 +220,19 @@ def judge(
     The network is driven by a cue, and its loop is closed for 100 periods. Then its state is kicked
     by Gaussian noise of a tenth of the state's root mean square, and it runs for 100 periods more.
 
-    Parameters
-    ----------
-    network : Network
-        Any network in the units of the tasks.
-    tasks : sequence of ClosedCurve
-    dt : float
-        Time between samples.
-    cue_length : int
-        Samples in a cue.
-    cues_per_task : int
-        Cues begin at places spread evenly over the orbit.
-    seed : int
-        Of the kicks.
+    Args:
+        network: Any network in the units of the tasks.
+        dt: Time between samples.
+        cue_length: Samples in a cue.
+        cues_per_task: Cues begin at places spread evenly over the orbit.
+        seed: Of the kicks.
 
-    Returns
-    -------
-    Judgement
-
-    Examples
-    --------
-    >>> from mflib.networks.lstm import LSTM
-    >>> from mflib.multifunctionality.tasks import seeing_double
-    >>> judgement = judge(LSTM.create(inputs=2, units=4), seeing_double(), dt=0.1)
-    >>> judgement.multifunctional
-    False
+    Examples:
+        >>> from mflib.networks.lstm import LSTM
+        >>> from mflib.multifunctionality.tasks import seeing_double
+        >>> judgement = judge(LSTM.create(inputs=2, units=4), seeing_double(), dt=0.1)
+        >>> judgement.multifunctional
+        False
     """
     _named(tasks)
     cue = np.concatenate([cues(task, cue_length, dt, cues_per_task) for task in tasks])
@@ -285,17 +247,9 @@ def judge_states(
     This is the second half of :func:`judge`, for networks that are driven with another time step
     than the one their loop is run with.
 
-    Parameters
-    ----------
-    network : Network
-    states : array_like, shape (tasks * cues, state_dim)
-        Those of the first task first, as many for each.
-    tasks, dt, seed
-        As for :func:`judge`.
-
-    Returns
-    -------
-    Judgement
+    Args:
+        states (tasks * cues, state_dim): Those of the first task first, as many for each.
+        tasks, dt, seed: As for :func:`judge`.
     """
     _named(tasks)
     states = np.asarray(states)

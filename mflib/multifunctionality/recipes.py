@@ -18,16 +18,11 @@ def chaos_training(
     Windows of five turns, so that the loss sees slow drift; noise that falls from a tenth of the
     attractors' size, so that the loop comes back to them; smaller steps for wider networks.
 
-    Parameters
-    ----------
-    units : int
-        Of the network: 48 bear a pair, 128 eight worlds.
-    steps : int
-        Of Adam: 20,000 for a pair.
-    last_noise : float
-        On the inputs at the end of training, in units of the data's scale.
-    window, batch : int
-        Samples in a window, and windows in a step.
+    Args:
+        units: Of the network: 48 bear a pair, 128 eight worlds.
+        steps: Of Adam: 20,000 for a pair.
+        last_noise: On the inputs at the end of training, in units of the data's scale.
+        window, batch: Samples in a window, and windows in a step.
     """
     rate, noise = 1e-2 * min(1, (64 / units) ** 0.5), (0.1, last_noise)
     return TrainingConfig(steps, batch, window, burn_in=10, learning_rate=rate, noise=noise)
@@ -44,23 +39,14 @@ def train_tasks(
 ) -> LSTM:
     """Train one LSTM on several tasks, without a label that says which is which.
 
-    Parameters
-    ----------
-    tasks : sequence of Task
-        Of one dimension.
-    units : int
-    config : TrainingConfig
-        :func:`chaos_training`, say.
-    refinement : RefinementConfig, optional
-        If given, L-BFGS goes on where Adam ends.
-    seed : int
-        Of weights, windows and noise.
-    progress : bool
+    Args:
+        tasks: Of one dimension.
+        config: :func:`chaos_training`, say.
+        refinement: If given, L-BFGS goes on where Adam ends.
+        seed: Of weights, windows and noise.
 
-    Returns
-    -------
-    LSTM
-        In the units of the tasks; refined, in double precision.
+    Returns:
+        LSTM: In the units of the tasks; refined, in double precision.
     """
     data = interleaved_orbits(tasks)
     network = LSTM.create(inputs=data[0].shape[1], units=units, seed=seed)

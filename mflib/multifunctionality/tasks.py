@@ -20,25 +20,23 @@ from mflib.dynamics import systems
 from mflib.dynamics.systems import System
 from mflib.dynamics.trajectories import ensemble
 
+#: Time step on closed curves, whose period is 2 pi.
 COARSE = 0.1
-"""Time step on closed curves, whose period is 2 pi."""
+#: Coarse steps of a turn, nearly.
 TURN = 63
-"""Coarse steps of a turn, nearly."""
+#: Of what a network learns an attractor from: orbits, and samples in each.
 SEGMENTS, SEGMENT = 20, 1000
-"""Of what a network learns an attractor from: orbits, and samples in each."""
+#: Steps of the integrator in a sample.
 SUBSTEPS = 5
-"""Steps of the integrator in a sample."""
+#: Samples after which orbits that began side by side are independent.
 APART = 200
-"""Samples after which orbits that began side by side are independent."""
 
 
 class Task(Protocol):
     """What training and naming many attractors need of a task, a task of one's own too.
 
-    Attributes
-    ----------
-    name : str
-        Names the task in verdicts and figures.
+    Attributes:
+        name: Names the task in verdicts and figures.
     """
 
     @property
@@ -96,13 +94,9 @@ class Circle(ClosedCurve):
 
     .. math:: u(t) = (x_c + R \cos\theta,\; y_c + R \sin\theta), \qquad \theta = \phi + \omega t
 
-    Attributes
-    ----------
-    radius : float
-        R, positive.
-    centre : tuple of float
-    omega : float
-        Positive is anticlockwise.
+    Attributes:
+        radius: R, positive.
+        omega: Positive is anticlockwise.
     """
 
     name: str
@@ -134,20 +128,15 @@ class Lissajous(ClosedCurve):
     The phase is a quarter of a turn if both frequencies are odd, else none: then no curve runs
     back on itself. :math:`a = b = 1` is a circle.
 
-    Attributes
-    ----------
-    a, b : int
-        Frequencies, without a common divisor, in turns per period of the curve.
-    dt : float
-        Time between samples of its data; the curve's period is :math:`2\pi`.
-    backwards : bool
-        Whether it is drawn in the opposite direction.
+    Attributes:
+        a, b: Frequencies, without a common divisor, in turns per period of the curve.
+        dt: Time between samples of its data; the curve's period is :math:`2\pi`.
+        backwards: Whether it is drawn in the opposite direction.
 
-    Examples
-    --------
-    >>> eight = Lissajous(1, 2)
-    >>> eight.name, eight.data().shape
-    ('1:2', (20, 1000, 2))
+    Examples:
+        >>> eight = Lissajous(1, 2)
+        >>> eight.name, eight.data().shape
+        ('1:2', (20, 1000, 2))
     """
 
     a: int
@@ -181,25 +170,18 @@ class Attractor:
     Every coordinate has mean ``centre`` and standard deviation 1, over what there is to learn
     from. Orbits are integrated by the classical Runge–Kutta method with five steps a sample.
 
-    Attributes
-    ----------
-    system : str or System
-        Name in the catalogue, or a flow of one's own.
-    dt : float
-        Time between samples, in the system's units; about a fortieth of a turn.
-    parameters : tuple of (str, float)
-        Of the system, where they are not the usual ones.
-    centre : tuple of float
-        One number for each coordinate; by default the origin.
-    mirrored : bool
-        Whether the sign of the first coordinate is changed: another attractor, just as chaotic.
-        (To change all signs would not do. Some systems do not notice.)
+    Attributes:
+        system (str or System): Name in the catalogue, or a flow of one's own.
+        dt: Time between samples, in the system's units; about a fortieth of a turn.
+        parameters (tuple of (str, float)): Of the system, where they are not the usual ones.
+        centre: One number for each coordinate; by default the origin.
+        mirrored: Whether the sign of the first coordinate is changed: another attractor, just as
+            chaotic. (To change all signs would not do. Some systems do not notice.)
 
-    Examples
-    --------
-    >>> task = Attractor("lorenz", dt=0.02, centre=(1.0, 0.0, 0.0))
-    >>> task.data().shape, task.data().mean(axis=(0, 1)).round(6) + 0.0
-    ((20, 1000, 3), array([1., 0., 0.]))
+    Examples:
+        >>> task = Attractor("lorenz", dt=0.02, centre=(1.0, 0.0, 0.0))
+        >>> task.data().shape, task.data().mean(axis=(0, 1)).round(6) + 0.0
+        ((20, 1000, 3), array([1., 0., 0.]))
     """
 
     system: str | System
@@ -266,22 +248,17 @@ def seeing_double(x_cen: float = 0.0, radius: float = 5.0) -> tuple[Circle, Circ
     runs clockwise. At ``x_cen = 0`` they are the same set of points, and nothing but memory can
     tell them apart.
 
-    Parameters
-    ----------
-    x_cen : float
-        Half the distance between the centres. The circles overlap for ``|x_cen| < radius``.
-    radius : float
+    Args:
+        x_cen: Half the distance between the centres. The circles overlap for ``|x_cen| < radius``.
 
-    References
-    ----------
-    Flynn, Tsachouridis and Amann, Seeing double with a multifunctional reservoir computer,
-    Chaos 33, 113115 (2023), arXiv:2305.05799.
+    References:
+        Flynn, Tsachouridis and Amann, Seeing double with a multifunctional reservoir computer,
+        Chaos 33, 113115 (2023), arXiv:2305.05799.
 
-    Examples
-    --------
-    >>> a, b = seeing_double(x_cen=0)
-    >>> a.period == b.period, a.omega == -b.omega
-    (True, True)
+    Examples:
+        >>> a, b = seeing_double(x_cen=0)
+        >>> a.period == b.period, a.omega == -b.omega
+        (True, True)
     """
     return (
         Circle("A", radius, (x_cen, 0.0), omega=1.0),
@@ -295,28 +272,18 @@ def cues(
 ) -> np.ndarray:
     """Stretches of a closed curve's data, to drive a network with before the loop is closed.
 
-    Parameters
-    ----------
-    task : ClosedCurve
-    length : int
-        Samples in a cue, at least 1.
-    dt : float
-        Time between samples, positive.
-    count : int
-        How many, starting at places spread evenly over the curve.
-    noise : float
-        Standard deviation of Gaussian noise added to every sample, in the data's units.
-    seed : int
-        Of that noise.
+    Args:
+        length: Samples in a cue, at least 1.
+        dt: Time between samples, positive.
+        count: How many, starting at places spread evenly over the curve.
+        noise: Standard deviation of Gaussian noise added to every sample, in the data's units.
+        seed: Of that noise.
 
-    Returns
-    -------
-    numpy.ndarray, shape (count, length, 2)
+    Returns:
+        numpy.ndarray, shape (count, length, 2)
 
-    Raises
-    ------
-    ValueError
-        If a number is not of its kind or range.
+    Raises:
+        ValueError: If a number is not of its kind or range.
     """
     length, count = checks.count("length", length), checks.count("count", count)
     dt, noise = checks.real("dt", dt, above=0), checks.real("noise", noise, least=0)
@@ -327,10 +294,9 @@ def cues(
 def interleaved_orbits(tasks: Sequence[Task]) -> list[np.ndarray]:
     """What there is to learn of all tasks, so that every step of training sees all of them.
 
-    Returns
-    -------
-    list of numpy.ndarray, each of shape (steps, dim)
-        Orbits; neighbours in the list belong to different tasks.
+    Returns:
+        list of numpy.ndarray, each of shape (steps, dim): Orbits; neighbours in the list belong to
+            different tasks.
     """
     orbits = (task.data() for task in tasks)
     return [orbit for neighbours in zip(*orbits, strict=True) for orbit in neighbours]

@@ -20,15 +20,13 @@ class Elman(Recurrent):
     those of :class:`Recurrent`, with one weighted sum for a unit: ``kernel`` is the transpose of
     :math:`W_{xh}`, ``recurrent_kernel`` of :math:`W_{hh}`, ``readout_kernel`` of :math:`W_{hy}`.
 
-    References
-    ----------
-    Thesis, equations (3)-(4). Elman (1990), doi:10.1207/s15516709cog1402_1.
+    References:
+        Thesis, equations (3)-(4). Elman (1990), doi:10.1207/s15516709cog1402_1.
 
-    Examples
-    --------
-    >>> network = Elman.create(inputs=2, units=8, seed=0)
-    >>> network.step(network.initial_state(batch=3), tf.zeros((3, 2))).shape
-    TensorShape([3, 8])
+    Examples:
+        >>> network = Elman.create(inputs=2, units=8, seed=0)
+        >>> network.step(network.initial_state(batch=3), tf.zeros((3, 2))).shape
+        TensorShape([3, 8])
     """
 
     def cell(self, a: tf.Tensor, c: tf.Tensor) -> tf.Tensor:

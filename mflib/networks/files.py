@@ -24,19 +24,13 @@ KINDS = {kind.__name__: kind for kind in (Elman, GRU, LSTM, IncrementLSTM)}
 def save(path: str | os.PathLike, network: Recurrent, **about: Any) -> None:
     """Write a network to one ``.npz`` file: its weights, and what it is.
 
-    Parameters
-    ----------
-    path : path-like
-        Written whole or not at all.
-    network : Elman, GRU, LSTM or IncrementLSTM
-    **about
-        Anything JSON can hold that a later reader should know, seed, task, date; or arrays, such
-        as the mean and scale of the data.
+    Args:
+        path: Written whole or not at all.
+        **about: Anything JSON can hold that a later reader should know, seed, task, date; or
+            arrays, such as the mean and scale of the data.
 
-    Raises
-    ------
-    ValueError
-        If the network is of another kind, or has weights that are not finite.
+    Raises:
+        ValueError: If the network is of another kind, or has weights that are not finite.
     """
     if type(network) not in KINDS.values():
         raise ValueError(f"network: got {network}, expected Elman, GRU, LSTM or IncrementLSTM")
@@ -56,19 +50,13 @@ def save(path: str | os.PathLike, network: Recurrent, **about: Any) -> None:
 def load(path: str | os.PathLike) -> tuple[Recurrent, dict]:
     """Read a network that :func:`save` wrote, without pickle; the archive's checksums are verified.
 
-    Returns
-    -------
-    network : Elman, GRU, LSTM or IncrementLSTM
-        Of the kind it was.
-    about : dict
-        What was noted when it was saved; arrays as lists.
+    Returns:
+        Elman, GRU, LSTM or IncrementLSTM: Of the kind it was.
+        dict: What was noted when it was saved; arrays as lists.
 
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If the file is damaged, or not one of ours.
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is damaged, or not one of ours.
     """
     content = io.BytesIO(Path(path).read_bytes())
     try:

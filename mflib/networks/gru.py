@@ -25,24 +25,20 @@ class GRU(Recurrent):
     no biases and resets :math:`h` before the product, :math:`(r \odot h)\, U_g`. The gates stand
     in Keras' order *z, r, g* along the last axis.
 
-    Attributes
-    ----------
-    kernel : tf.Tensor, shape (inputs, 3 * units)
-    recurrent_kernel : tf.Tensor, shape (units, 3 * units)
-    bias : tf.Tensor, shape (2, 3 * units)
-        Of the input, :math:`b`, and of the recurrent sum, :math:`\beta`.
-    readout_kernel : tf.Tensor, shape (units, outputs)
-    readout_bias : tf.Tensor, shape (outputs,)
+    Attributes:
+        kernel (inputs, 3 * units):
+        recurrent_kernel (units, 3 * units):
+        bias (2, 3 * units): Of the input, :math:`b`, and of the recurrent sum, :math:`\beta`.
+        readout_kernel (units, outputs):
+        readout_bias (outputs,):
 
-    References
-    ----------
-    Cho et al. (2014), doi:10.3115/v1/D14-1179.
+    References:
+        Cho et al. (2014), doi:10.3115/v1/D14-1179.
 
-    Examples
-    --------
-    >>> network = GRU.create(inputs=2, units=8, seed=0)
-    >>> network.step(network.initial_state(batch=3), tf.zeros((3, 2))).shape
-    TensorShape([3, 8])
+    Examples:
+        >>> network = GRU.create(inputs=2, units=8, seed=0)
+        >>> network.step(network.initial_state(batch=3), tf.zeros((3, 2))).shape
+        TensorShape([3, 8])
     """
 
     @staticmethod

@@ -12,14 +12,14 @@ from mflib.networks.gru import GRU
 from mflib.networks.lstm import LSTM, IncrementLSTM
 from mflib.networks.recurrent import Recurrent
 
+#: Layers, and the networks that they may be part of.
 KINDS = {
     keras.layers.SimpleRNN: (Elman,),
     keras.layers.GRU: (GRU,),
     keras.layers.LSTM: (LSTM, IncrementLSTM),
 }
-"""Layers, and the networks that they may be part of."""
+#: Of the random cues on which a model and a network are compared.
 AMPLITUDES = (0.1, 1.0, 10.0)
-"""Of the random cues on which a model and a network are compared."""
 
 
 def from_keras(model: keras.Model) -> Recurrent:
@@ -30,28 +30,24 @@ def from_keras(model: keras.Model) -> Recurrent:
     their outputs differ there is no network. Layers that are inactive in use, ``Dropout`` say, make
     no difference; a model that adds its input to its output is an :class:`IncrementLSTM`.
 
-    Parameters
-    ----------
-    model : keras.Model
-        Built or trained; inputs ``(batch, time, inputs)``, outputs ``(batch, outputs)`` or
-        ``(batch, time, outputs)``. In mixed precision the network has the type of the variables.
+    Args:
+        model: Built or trained; inputs ``(batch, time, inputs)``, outputs ``(batch, outputs)`` or
+            ``(batch, time, outputs)``. In mixed precision the network has the type of the
+            variables.
 
-    Returns
-    -------
-    Elman, GRU, LSTM or IncrementLSTM
-        By the recurrent layer, ``SimpleRNN``, ``GRU`` or ``LSTM``.
+    Returns:
+        Elman, GRU, LSTM or IncrementLSTM: By the recurrent layer, ``SimpleRNN``, ``GRU`` or
+            ``LSTM``.
 
-    Raises
-    ------
-    ValueError
-        If the layers are others, have an option under which they follow other equations, or
-        weights that are not finite; or if model and network do not compute the same.
+    Raises:
+        ValueError: If the layers are others, have an option under which they follow other
+            equations, or weights that are not finite; or if model and network do not compute the
+            same.
 
-    Examples
-    --------
-    >>> layers = [keras.Input((None, 3)), keras.layers.LSTM(8), keras.layers.Dense(3)]
-    >>> from_keras(keras.Sequential(layers))
-    LSTM(3 inputs, 8 units, 3 outputs, float32)
+    Examples:
+        >>> layers = [keras.Input((None, 3)), keras.layers.LSTM(8), keras.layers.Dense(3)]
+        >>> from_keras(keras.Sequential(layers))
+        LSTM(3 inputs, 8 units, 3 outputs, float32)
     """
     if not isinstance(model, keras.Model):
         raise ValueError(f"model: got {type(model).__name__}, expected a Keras model")
@@ -79,10 +75,8 @@ def from_keras(model: keras.Model) -> Recurrent:
 def to_keras(network: Recurrent) -> keras.Model:
     """The same as a Keras model, ``(batch, time, inputs) -> (batch, time, outputs)``.
 
-    Raises
-    ------
-    ValueError
-        If the network has peepholes, which Keras' LSTM does not.
+    Raises:
+        ValueError: If the network has peepholes, which Keras' LSTM does not.
     """
     if getattr(network, "peepholes", None) is not None:
         raise ValueError(f"network: got {network}, expected none with peepholes: Keras has none")

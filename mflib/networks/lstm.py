@@ -27,34 +27,28 @@ class LSTM(Recurrent):
     Without ``peepholes`` (:math:`p = 0`) this is the layer ``keras.layers.LSTM``. Vectors are
     rows, as in Keras; the gates stand in Keras' order *i, f, g, o* along the last axis.
 
-    Attributes
-    ----------
-    kernel : tf.Tensor, shape (inputs, 4 * units)
-        Input weights, :math:`W_{ix}, W_{fx}, W_{\tilde c x}, W_{ox}` of the thesis.
-    recurrent_kernel : tf.Tensor, shape (units, 4 * units)
-        Recurrent weights :math:`W_{ih}, W_{fh}, W_{\tilde c h}, W_{oh}`.
-    bias : tf.Tensor, shape (4 * units,)
-    readout_kernel : tf.Tensor, shape (units, outputs)
-    readout_bias : tf.Tensor, shape (outputs,)
-    peepholes : tf.Tensor or None, shape (3, units)
-        :math:`P_i, P_f, P_o`; ``None`` for a cell without them.
+    Attributes:
+        kernel (inputs, 4 * units): Input weights, :math:`W_{ix}, W_{fx}, W_{\tilde c x}, W_{ox}` of
+            the thesis.
+        recurrent_kernel (units, 4 * units): Recurrent weights :math:`W_{ih}, W_{fh}, W_{\tilde c
+            h}, W_{oh}`.
+        bias (4 * units,):
+        readout_kernel (units, outputs):
+        readout_bias (outputs,):
+        peepholes (3, units): :math:`P_i, P_f, P_o`; ``None`` for a cell without them.
 
-    Raises
-    ------
-    ValueError
-        If a weight's shape or type does not fit the others.
+    Raises:
+        ValueError: If a weight's shape or type does not fit the others.
 
-    References
-    ----------
-    Thesis, equations (5)-(10). Hochreiter and Schmidhuber (1997),
-    doi:10.1162/neco.1997.9.8.1735; Gers, Schmidhuber and Cummins (2000) for the forget gate;
-    Yu et al. (2019), doi:10.1162/neco_a_01199, for this form.
+    References:
+        Thesis, equations (5)-(10). Hochreiter and Schmidhuber (1997),
+        doi:10.1162/neco.1997.9.8.1735; Gers, Schmidhuber and Cummins (2000) for the forget gate;
+        Yu et al. (2019), doi:10.1162/neco_a_01199, for this form.
 
-    Examples
-    --------
-    >>> network = LSTM.create(inputs=2, units=8, seed=0)
-    >>> network.step(network.initial_state(batch=3), tf.zeros((3, 2))).shape
-    TensorShape([3, 16])
+    Examples:
+        >>> network = LSTM.create(inputs=2, units=8, seed=0)
+        >>> network.step(network.initial_state(batch=3), tf.zeros((3, 2))).shape
+        TensorShape([3, 16])
     """
 
     peepholes: Optional[tf.Tensor] = None  # noqa: UP045 (extension types do not read `X | None`)
@@ -77,11 +71,9 @@ class LSTM(Recurrent):
 
         As :meth:`Recurrent.create`, but the forget gate's bias is one. Peepholes start at zero.
 
-        Parameters
-        ----------
-        *sizes, **options
-            ``inputs, units, outputs=None, seed=0, dtype="float32"`` of :meth:`Recurrent.create`.
-        peepholes : bool
+        Args:
+            *sizes, **options: ``inputs, units, outputs=None, seed=0, dtype="float32"`` of
+                :meth:`Recurrent.create`.
         """
         network = super().create(*sizes, **options)
         bias = tf.constant(np.repeat([0, 1, 0, 0], network.units), network.dtype)
@@ -115,11 +107,10 @@ class IncrementLSTM(LSTM):
     Nothing pulls the sum ``u`` back if increments are wrong: unlike that of an LSTM, its closed
     loop can leave all bounds.
 
-    Examples
-    --------
-    >>> network = IncrementLSTM.create(inputs=2, units=8, seed=0)
-    >>> network.step(network.initial_state(batch=3), tf.zeros((3, 2))).shape
-    TensorShape([3, 18])
+    Examples:
+        >>> network = IncrementLSTM.create(inputs=2, units=8, seed=0)
+        >>> network.step(network.initial_state(batch=3), tf.zeros((3, 2))).shape
+        TensorShape([3, 18])
     """
 
     state_dim = property(lambda self: 2 * self.units + self.inputs, doc="Of ``(h, c, u)``.")

@@ -47,18 +47,15 @@ class Network(tf.experimental.ExtensionType):
 class Layer(Network):
     """Units with a linear readout: what recurrent networks and reservoirs share.
 
-    Attributes
-    ----------
-    kernel : tf.Tensor, shape (inputs, gates * units)
-        Input weights; a reservoir has no gates, which counts as one.
-    recurrent_kernel : tf.Tensor, shape (units, gates * units)
-    readout_kernel : tf.Tensor, shape (features, outputs)
-    readout_bias : tf.Tensor, shape (outputs,)
+    Attributes:
+        kernel (inputs, gates * units): Input weights; a reservoir has no gates, which counts as
+            one.
+        recurrent_kernel (units, gates * units):
+        readout_kernel (features, outputs):
+        readout_bias (outputs,):
 
-    Raises
-    ------
-    ValueError
-        If a weight's shape or type does not fit the others.
+    Raises:
+        ValueError: If a weight's shape or type does not fit the others.
     """
 
     kernel: tf.Tensor
@@ -132,23 +129,18 @@ class Recurrent(Layer):
     of network, its :meth:`cell`. Vectors are rows, as in Keras. The first ``units`` numbers of the
     state are ``h``, which the readout sees: ``y = h V + d``.
 
-    Attributes
-    ----------
-    kernel : tf.Tensor, shape (inputs, gates * units)
-    recurrent_kernel : tf.Tensor, shape (units, gates * units)
-    bias : tf.Tensor, shape (gates * units,)
-        Of a :class:`GRU` (2, gates * units).
-    readout_kernel : tf.Tensor, shape (units, outputs)
-    readout_bias : tf.Tensor, shape (outputs,)
-    standardised : bool
-        Whether the network is meant for data of mean 0 and scale 1, as one that :meth:`create`
-        drew is. :meth:`in_units` makes of it one for data as they are, and training does so with
-        what it returns.
+    Attributes:
+        kernel (inputs, gates * units):
+        recurrent_kernel (units, gates * units):
+        bias (gates * units,): Of a :class:`GRU` (2, gates * units).
+        readout_kernel (units, outputs):
+        readout_bias (outputs,):
+        standardised: Whether the network is meant for data of mean 0 and scale 1, as one that
+            :meth:`create` drew is. :meth:`in_units` makes of it one for data as they are, and
+            training does so with what it returns.
 
-    Raises
-    ------
-    ValueError
-        If a weight's shape or type does not fit the others.
+    Raises:
+        ValueError: If a weight's shape or type does not fit the others.
     """
 
     bias: tf.Tensor
@@ -183,12 +175,10 @@ class Recurrent(Layer):
         Kernels are Glorot-uniform, the recurrent kernel is orthogonal as one
         ``(units, gates * units)`` matrix, biases are zero.
 
-        Parameters
-        ----------
-        inputs, units, outputs : int
-            Sizes; ``outputs`` defaults to ``inputs``, as a closed loop needs.
-        seed : int
-        dtype : {"float32", "float64"}
+        Args:
+            inputs, units, outputs: Sizes; ``outputs`` defaults to ``inputs``, as a closed loop
+                needs.
+            dtype ("float32" or "float64"):
         """
         inputs, units = checks.count("inputs", inputs), checks.count("units", units)
         outputs = inputs if outputs is None else checks.count("outputs", outputs)
@@ -232,10 +222,8 @@ class Recurrent(Layer):
         Networks are trained on standardised data. This folds the affine map into the weights,
         so that cues and outputs are in the data's own units and no step pays for it.
 
-        Parameters
-        ----------
-        location, scale : float or array_like, shape (inputs,)
-            Of the data; ``scale`` must be positive.
+        Args:
+            location, scale (number or inputs,): Of the data; ``scale`` must be positive.
         """
         shape = (self.outputs,)
         if self.inputs != self.outputs:
@@ -304,17 +292,14 @@ def cast(network: Network, dtype: str) -> Any:
     directions that contract strongly, finite differences) want double: ``cast(network,
     "float64")``.
 
-    Parameters
-    ----------
-    network : Network
-        Of any kind.
-    dtype : {"float32", "float64"}
+    Args:
+        network: Of any kind.
+        dtype ("float32" or "float64"):
 
-    Examples
-    --------
-    >>> from mflib.networks.elman import Elman
-    >>> cast(Elman.create(inputs=2, units=8), "float64")
-    Elman(2 inputs, 8 units, 2 outputs, float64)
+    Examples:
+        >>> from mflib.networks.elman import Elman
+        >>> cast(Elman.create(inputs=2, units=8), "float64")
+        Elman(2 inputs, 8 units, 2 outputs, float64)
     """
     return tf.nest.map_structure(
         lambda weight: tf.cast(weight, dtype), network, expand_composites=True

@@ -29,12 +29,10 @@ class Reservoir(Layer):
     squares, :math:`(r, r^2)`. Squares break the symmetry of the tanh: without them a closed
     loop that visits :math:`r` could as well visit :math:`-r`.
 
-    Attributes
-    ----------
-    kernel, recurrent_kernel, readout_kernel, readout_bias
-        Of :class:`~mflib.networks.recurrent.Layer`; input weights have their strength
-        :math:`\sigma` in them. The readout is zero until :func:`fit_readout` has found it.
-    square : bool
+    Attributes:
+        kernel, recurrent_kernel, readout_kernel, readout_bias: Of
+            :class:`~mflib.networks.recurrent.Layer`; input weights have their strength
+            :math:`\sigma` in them. The readout is zero until :func:`fit_readout` has found it.
     """
 
     square: bool
@@ -59,25 +57,19 @@ class ContinuousReservoir(Reservoir):
     changes with :math:`r` during the step too: what runs is the autonomous differential equation,
     and not quite what was trained. With ``held`` the output is held during a step as well.
 
-    Attributes
-    ----------
-    gamma : float
-        Inverse time constant.
-    dt : float
-        Units of time in a step.
-    held : bool
-        Whether the closed loop holds its output during a step.
+    Attributes:
+        gamma: Inverse time constant.
+        dt: Units of time in a step.
+        held: Whether the closed loop holds its output during a step.
 
-    References
-    ----------
-    Flynn, Tsachouridis and Amann (2021), doi:10.1063/5.0019974, and (2023), arXiv:2305.05799.
+    References:
+        Flynn, Tsachouridis and Amann (2021), doi:10.1063/5.0019974, and (2023), arXiv:2305.05799.
 
-    Examples
-    --------
-    >>> weights = random_weights(units=50, inputs=2, radius=1.4, strength=0.2, seed=0)
-    >>> network = ContinuousReservoir(**weights, gamma=5.0, dt=0.01)
-    >>> network.step(network.initial_state(batch=3), tf.ones((3, 2))).shape
-    TensorShape([3, 50])
+    Examples:
+        >>> weights = random_weights(units=50, inputs=2, radius=1.4, strength=0.2, seed=0)
+        >>> network = ContinuousReservoir(**weights, gamma=5.0, dt=0.01)
+        >>> network.step(network.initial_state(batch=3), tf.ones((3, 2))).shape
+        TensorShape([3, 50])
     """
 
     gamma: float
@@ -111,16 +103,13 @@ class LeakyReservoir(Reservoir):
 
     .. math:: r' = (1 - a)\, r + a \tanh(r M + u W + b)
 
-    Attributes
-    ----------
-    bias : tf.Tensor, shape (units,)
-    leak : float
-        a, the share of the state that is replaced in a step.
+    Attributes:
+        bias (units,):
+        leak: a, the share of the state that is replaced in a step.
 
-    References
-    ----------
-    Jaeger, Lukoševičius, Popovici and Siewert (2007), Neural Networks 20, 335-352,
-    doi:10.1016/j.neunet.2007.04.016.
+    References:
+        Jaeger, Lukoševičius, Popovici and Siewert (2007), Neural Networks 20, 335-352,
+        doi:10.1016/j.neunet.2007.04.016.
     """
 
     bias: tf.Tensor
@@ -149,26 +138,18 @@ def random_weights(
     scaled together to the spectral radius. Each unit has one input, with a weight uniform
     between ``-strength`` and ``strength``. The readout is zero.
 
-    Parameters
-    ----------
-    units, inputs : int
-        Sizes; there are as many outputs as inputs.
-    radius : float
-        Largest modulus of the recurrent kernel's eigenvalues.
-    strength : float
-        Of the inputs.
-    density : float
-        Probability that a recurrent weight is there.
-    square : bool
-        See :class:`Reservoir`.
-    seed : int
-    dtype : {"float32", "float64"}
+    Args:
+        units, inputs: Sizes; there are as many outputs as inputs.
+        radius: Largest modulus of the recurrent kernel's eigenvalues.
+        strength: Of the inputs.
+        density: Probability that a recurrent weight is there.
+        square: See :class:`Reservoir`.
+        dtype ("float32" or "float64"):
 
-    Examples
-    --------
-    >>> weights = random_weights(units=100, inputs=2, radius=1.4, strength=0.2, dtype="float64")
-    >>> round(float(np.max(np.abs(np.linalg.eigvals(weights["recurrent_kernel"])))), 6)
-    1.4
+    Examples:
+        >>> weights = random_weights(units=100, inputs=2, radius=1.4, strength=0.2, dtype="float64")
+        >>> round(float(np.max(np.abs(np.linalg.eigvals(weights["recurrent_kernel"])))), 6)
+        1.4
     """
     units, inputs = checks.count("units", units), checks.count("inputs", inputs)
     radius, strength = checks.real("radius", radius, 0), checks.real("strength", strength, 0)
@@ -207,48 +188,35 @@ def fit_readout(
 
     With an intercept, a feature that is always 1 and is not penalised gives ``readout_bias``.
 
-    Parameters
-    ----------
-    reservoir : Reservoir or Recurrent
-        Not changed. A recurrent network whose weights are left as they were drawn is a reservoir
-        too: its features are ``h``.
-    states : array_like, shape (tasks, samples, state_dim)
-        From :func:`mflib.modelling.closed_loop.drive`, without the first ones, which depend on
-        where the reservoir began.
-    targets : array_like, shape (tasks, samples, outputs)
-        For each state the sample that comes next.
-    ridge : float
-        :math:`\beta`, positive.
-    weights : sequence of float, optional
-        How much each task counts, :math:`w_k`: the blending of two tasks has
-        :math:`(\alpha, 1-\alpha)`. By default all count the same and the weights' sum is 1.
-    intercept : bool
+    Args:
+        reservoir: Not changed. A recurrent network whose weights are left as they were drawn is a
+            reservoir too: its features are ``h``.
+        states (tasks, samples, state_dim): From :func:`mflib.modelling.closed_loop.drive`, without
+            the first ones, which depend on where the reservoir began.
+        targets (tasks, samples, outputs): For each state the sample that comes next.
+        ridge: :math:`\beta`, positive.
+        weights: How much each task counts, :math:`w_k`: the blending of two tasks has
+            :math:`(\alpha, 1-\alpha)`. By default all count the same and the weights' sum is 1.
 
-    Returns
-    -------
-    Reservoir or Recurrent
-        Of the kind it was.
+    Returns:
+        Reservoir or Recurrent: Of the kind it was.
 
-    Raises
-    ------
-    ValueError
-        If an argument does not fit the reservoir or another.
+    Raises:
+        ValueError: If an argument does not fit the reservoir or another.
 
-    References
-    ----------
-    Flynn, Tsachouridis and Amann (2021), doi:10.1063/5.0019974, for the blending.
+    References:
+        Flynn, Tsachouridis and Amann (2021), doi:10.1063/5.0019974, for the blending.
 
-    Examples
-    --------
-    >>> from mflib.modelling.closed_loop import drive
-    >>> from mflib.multifunctionality.tasks import seeing_double
-    >>> data = np.stack([task.trajectory(600, dt=0.1) for task in seeing_double(2.0)])
-    >>> weights = random_weights(units=50, inputs=2, radius=1.4, strength=0.2)
-    >>> network = ContinuousReservoir(**weights, gamma=5.0, dt=0.1)
-    >>> states = drive(network, data[:, :-1])
-    >>> network = fit_readout(network, states[:, 200:], data[:, 201:], ridge=1e-2)
-    >>> bool(np.abs(network.readout(states[:, 200:]) - data[:, 201:]).max() < 0.1)
-    True
+    Examples:
+        >>> from mflib.modelling.closed_loop import drive
+        >>> from mflib.multifunctionality.tasks import seeing_double
+        >>> data = np.stack([task.trajectory(600, dt=0.1) for task in seeing_double(2.0)])
+        >>> weights = random_weights(units=50, inputs=2, radius=1.4, strength=0.2)
+        >>> network = ContinuousReservoir(**weights, gamma=5.0, dt=0.1)
+        >>> states = drive(network, data[:, :-1])
+        >>> network = fit_readout(network, states[:, 200:], data[:, 201:], ridge=1e-2)
+        >>> bool(np.abs(network.readout(states[:, 200:]) - data[:, 201:]).max() < 0.1)
+        True
     """
     states = np.asarray(states)  # their type stays: features are computed in it
     shape = ("tasks", "samples", reservoir.state_dim)

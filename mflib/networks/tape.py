@@ -23,21 +23,18 @@ import numpy.typing as npt
 class Tape:
     """The record of a computation: its nodes, in the order in which they came about.
 
-    Attributes
-    ----------
-    nodes : list of Node
-        Variables, constants and results.
+    Attributes:
+        nodes (list of Node): Variables, constants and results.
 
-    Examples
-    --------
-    >>> tape = Tape()
-    >>> x, w = tape.variable("x", 2.0), tape.variable("w", [0.5, -1.0])
-    >>> loss = total(square(w * x))
-    >>> loss.backward()
-    >>> w.adjoint
-    array([ 4., -8.])
-    >>> [node.operation for node in tape.nodes]
-    ['variable', 'variable', 'multiply', 'square', 'total']
+    Examples:
+        >>> tape = Tape()
+        >>> x, w = tape.variable("x", 2.0), tape.variable("w", [0.5, -1.0])
+        >>> loss = total(square(w * x))
+        >>> loss.backward()
+        >>> w.adjoint
+        array([ 4., -8.])
+        >>> [node.operation for node in tape.nodes]
+        ['variable', 'variable', 'multiply', 'square', 'total']
     """
 
     def __init__(self):
@@ -47,12 +44,9 @@ class Tape:
     def variable(self, name: str, value: npt.ArrayLike) -> Node:
         """A named array that the computation starts from.
 
-        Parameters
-        ----------
-        name : str
-            As it is set in a formula, ``"W_{xh}"``.
-        value : array_like
-            Finite real numbers, at most two axes; kept in double precision.
+        Args:
+            name: As it is set in a formula, ``"W_{xh}"``.
+            value: Finite real numbers, at most two axes; kept in double precision.
         """
         node = self._constant(value)
         node.operation, node.name = "variable", name
@@ -76,14 +70,10 @@ class Tape:
     ) -> Node:
         """Append a result.
 
-        Parameters
-        ----------
-        operation : str
-        value : numpy.ndarray
-        operands : sequence of Node
-        pullback : callable
-            From the adjoint of the result to one share for each operand: the adjoint times the
-            local derivative. A share may have the shape to which the operand was broadcast.
+        Args:
+            pullback: From the adjoint of the result to one share for each operand: the adjoint
+                times the local derivative. A share may have the shape to which the operand was
+                broadcast.
         """
         node = Node(self, operation, np.asarray(value), tuple(operands), pullback, self._groups)
         self.nodes.append(node)
@@ -103,20 +93,13 @@ class Node:
     Nodes are combined with ``+``, ``-``, ``*``, ``@`` and slices, among each other and with
     numbers and arrays, and with the functions of this module.
 
-    Attributes
-    ----------
-    operation : str
-    value : numpy.ndarray
-        Found when the operation ran.
-    operands : tuple of Node
-    groups : tuple of str
-        Outermost first.
-    name : str
-        For the drawing; empty unless given.
-    adjoint : numpy.ndarray or None
-        After :meth:`backward`: the derivative of the end by this value, in the same shape.
-    shares : tuple of numpy.ndarray
-        After :meth:`backward`: what this operation added to the adjoint of each operand.
+    Attributes:
+        value: Found when the operation ran.
+        groups: Outermost first.
+        name: For the drawing; empty unless given.
+        adjoint: After :meth:`backward`: the derivative of the end by this value, in the same shape.
+        shares (tuple of numpy.ndarray): After :meth:`backward`: what this operation added to the
+            adjoint of each operand.
     """
 
     tape: Tape
@@ -142,15 +125,12 @@ class Node:
     def backward(self, seed: npt.ArrayLike | None = None) -> None:
         """Carry the adjoint from this node to everything that it was computed from.
 
-        Parameters
-        ----------
-        seed : array_like, optional
-            The adjoint to begin with, in the shape of the value; one for a single number.
+        Args:
+            seed: The adjoint to begin with, in the shape of the value; one for a single number.
 
-        Raises
-        ------
-        ValueError
-            If the value is not a single number and no seed is given, or the seed does not fit.
+        Raises:
+            ValueError: If the value is not a single number and no seed is given, or the seed does
+                not fit.
         """
         if seed is None and self.value.size != 1:
             raise ValueError(

@@ -38,16 +38,11 @@ TABLE = '<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="0"><TR>{}</TR></TABLE>'.
 class Drawing:
     """A drawn graph, shown in a notebook as SVG.
 
-    Attributes
-    ----------
-    svg : str
-    size : tuple of float
-        Width and height in points.
-    boxes : dict
-        Left, top, right and bottom of each operation, variable and collapsed group, in points,
-        by the node's place on the tape or the group's names.
-    edges : tuple of tuple
-        Pairs of keys of ``boxes``, one for each value that is handed on.
+    Attributes:
+        size: Width and height in points.
+        boxes: Left, top, right and bottom of each operation, variable and collapsed group, in
+            points, by the node's place on the tape or the group's names.
+        edges: Pairs of keys of ``boxes``, one for each value that is handed on.
     """
 
     svg: str
@@ -79,27 +74,19 @@ def draw(
     arrays with more than three elements the shape stands there instead. A folded drawing has no
     numbers, because they differ from step to step.
 
-    Parameters
-    ----------
-    tape : Tape
-    values : bool
-        Whether to print the numbers.
-    attach_weights : bool
-        Whether a variable that is used once, as the right-hand operand of an operation, is drawn
-        at the side of this operation.
-    collapse : iterable of str
-        Groups to draw as one box each.
-    fold : mapping of str to sequence of str, optional
-        ``{"each step": ["step 1", "step 2", "step 3"]}`` draws three groups, in which the same
-        operations must have run, as one. What a group hands to the next becomes a loop.
-    highlight : iterable of Node
-        Nodes whose connections are drawn thick.
+    Args:
+        values: Whether to print the numbers.
+        attach_weights: Whether a variable that is used once, as the right-hand operand of an
+            operation, is drawn at the side of this operation.
+        collapse: Groups to draw as one box each.
+        fold (mapping of str to sequence of str): ``{"each step": ["step 1", "step 2", "step 3"]}``
+            draws three groups, in which the same operations must have run, as one. What a group
+            hands to the next becomes a loop.
+        highlight: Nodes whose connections are drawn thick.
 
-    Raises
-    ------
-    ValueError
-        If a group named in ``collapse`` or ``fold`` is not on the tape, or if groups to be folded
-        differ.
+    Raises:
+        ValueError: If a group named in ``collapse`` or ``fold`` is not on the tape, or if groups to
+            be folded differ.
     """
     graph = _Graph(tape, attach_weights, set(collapse), dict(fold or {}))
     painter = _Painter(graph, values and not fold, {graph.place[node] for node in highlight})
