@@ -63,7 +63,7 @@ def execute(
 
     Returns:
         list of Chapter: The chapters that were executed now. The first chapter that fails raises a
-            `BookError` and stops the others; chapters already finished are kept.
+        `BookError` and stops the others; chapters already finished are kept.
     """
     jobs = []
     for chapter in chapters:

@@ -27,8 +27,7 @@ def stage(project: Project, scale: str) -> tuple[Path, str]:
     A chapter that has never been executed is staged as its bare source.
 
     Returns:
-        Path: The staged book, whose configuration executes nothing.
-        str: A hash of all its files.
+        The staged book, whose configuration executes nothing, and a hash of all its files.
     """
     folder = project.build / "stage"
     shutil.rmtree(folder, ignore_errors=True)

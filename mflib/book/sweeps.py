@@ -52,7 +52,7 @@ def sweep(
 
     Returns:
         list of dict: A row for each configuration that succeeded, in their order: its fields, the
-            results, and ``seconds``.
+        results, and ``seconds``.
 
     Warns:
         UserWarning: If points failed. They are recorded with their traceback, in :func:`failures`,

@@ -62,7 +62,7 @@ def assign_basins(
 
     Returns:
         numpy.ndarray of int, shape (members,): Index of the attractor; -1 for none of them, -2 for
-            orbits that diverged.
+        orbits that diverged.
 
     Examples:
         >>> from mflib.dynamics.systems import system
@@ -177,7 +177,7 @@ def basin_fractions(
 
     Returns:
         dict of str to Estimate: Of every attractor; and of ``"none of them"`` and ``"diverged"``,
-            if there are any.
+        if there are any.
 
     Examples:
         >>> from mflib.dynamics.systems import system

@@ -19,8 +19,8 @@ def superstable(count: int = 11) -> tuple[np.ndarray, np.ndarray]:
         count: From 3 to 12: beyond, a computer's 16 digits no longer hold the distances.
 
     Returns:
-        numpy.ndarray, shape (count,): :math:`R_0, R_1, \dots`
-        numpy.ndarray, shape (count - 2,): :math:`\delta_2, \delta_3, \dots`
+        The parameters :math:`R_0, R_1, \dots`, shape (count,), and the ratios
+        :math:`\delta_2, \delta_3, \dots`, shape (count - 2,).
 
     References:
         Feigenbaum (1978), Journal of Statistical Physics 19, 25-52, doi:10.1007/BF01020332.

@@ -196,7 +196,7 @@ def sliced_wasserstein(
 
     Returns:
         float: In the units of the points. Two samples of one attractor are not at distance 0:
-            compare with that floor.
+        compare with that floor.
 
     Examples:
         In one dimension it is the Wasserstein distance itself: a shift by 2 costs 2.
@@ -326,7 +326,7 @@ def return_map(values: npt.ArrayLike) -> np.ndarray:
 
     Returns:
         numpy.ndarray, shape (maxima - 1, 2): A maximum, between samples as in :func:`peaks`, and
-            the next one. Maps of several series may be concatenated.
+        the next one. Maps of several series may be concatenated.
 
     References:
         Lorenz (1963), doi:10.1175/1520-0469(1963)020<0130:DNF>2.0.CO;2.

@@ -233,8 +233,7 @@ def standardisation(trajectories: Sequence[npt.ArrayLike]) -> tuple[np.ndarray, 
         trajectories (sequence of array_like, each of shape (steps, dim)):
 
     Returns:
-        location, numpy.ndarray, shape (dim,): location
-        float: Root mean square distance from ``location``, per coordinate.
+        Location, shape (dim,), and the root mean square distance from it, per coordinate.
     """
     points = np.concatenate(
         [checks.reals("trajectories", points, ("steps", "dim")) for points in trajectories]

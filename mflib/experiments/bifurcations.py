@@ -108,8 +108,8 @@ def after_loss(network: LSTM, branch: Branch, position: int, member: int) -> str
 
     Returns:
         str: ``"rest"``; ``"other"``, if it turns all the time, the other way; ``"chaos"``, if it
-            reverses and the largest exponent is above 0.01 per unit of time; otherwise
-            ``"reverses"``.
+        reverses and the largest exponent is above 0.01 per unit of time; otherwise
+        ``"reverses"``.
     """
     run = rotation(branch.outputs[position, member], COARSE)
     if run.radius < 0.05:
@@ -125,7 +125,7 @@ def bistable_region(network: LSTM, gains: np.ndarray, shifts: np.ndarray) -> np.
 
     Returns:
         numpy.ndarray of bool, shape (shifts, gains, 2): Whether the run after a cue of A, of B
-            turns its way all through the last ten of 40 turns.
+        turns its way all through the last ten of 40 turns.
     """
 
     def end(gain, shift):
@@ -142,7 +142,7 @@ def half_turn_directions(outputs: npt.ArrayLike) -> np.ndarray:
 
     Returns:
         numpy.ndarray of int, shape (batch, half turns): 1 or -1 if the run moves at least a quarter
-            turn about the origin in 32 steps, else 0.
+        turn about the origin in 32 steps, else 0.
     """
     outputs = np.asarray(outputs, dtype=float)
     halves = outputs[:, : outputs.shape[1] // 32 * 32].reshape(len(outputs), -1, 32, 2)
@@ -156,8 +156,8 @@ def bifurcation(configuration: Bifurcation) -> dict:
 
     Returns:
         dict: ``does``, whether A and B pass: of ``"blending"``, after training on ``copies``
-            windows of A and the rest of B. ``after``, the same for each of the ``LESSON_STEPS``: of
-            ``"again"``, of a second training on A, after A alone. Of the other two more.
+        windows of A and the rest of B. ``after``, the same for each of the ``LESSON_STEPS``: of
+        ``"again"``, of a second training on A, after A alone. Of the other two more.
     """
     if configuration.study == "blending":
         tasks = configuration.copies * [0] + (8 - configuration.copies) * [1]

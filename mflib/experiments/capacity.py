@@ -84,7 +84,7 @@ def horizons(network: Network, tasks: Sequence[Attractor]) -> dict[str, float]:
 
     Returns:
         dict: For each task the mean valid prediction time, in turns, of 50 forecasts after cues of
-            ten turns; at most 20 turns.
+        ten turns; at most 20 turns.
     """
     cue, found = LONG_CUE * PERIOD, {}
     for task in tasks:
@@ -112,7 +112,7 @@ def chaos(configuration: Worlds) -> dict:
 
     Returns:
         dict: As :func:`~mflib.multifunctionality.identity.ask_for_attractors`; ``horizons``, as
-            :func:`horizons`.
+        :func:`horizons`.
     """
     network, tasks = configuration.trained(progress=False), configuration.tasks()
     return identity.ask_for_attractors(network, tasks) | {"horizons": horizons(network, tasks)}
@@ -123,7 +123,7 @@ def large(configuration: Worlds) -> dict:
 
     Returns:
         dict: As :func:`chaos`, after 25 cues of each world; ``exponents``: the largest of each
-            world's system and of the network on that world, per unit of the system's time.
+        world's system and of the network on that world, per unit of the system's time.
     """
     network, tasks = load_or_train(configuration), configuration.tasks()
     asked = identity.ask_for_attractors(network, tasks, cues=CUES)
@@ -145,12 +145,12 @@ def survival(configuration: Worlds) -> dict:
 
     Returns:
         dict: ``stays``: for each world, for each of 25 cues of ten turns, the names of the worlds
-            its run is on after the turns of ``WATCHED``, ``"none"`` where it is on none; ``rests``:
-            for each world what those runs do that are on none at last, the kind of
-            :func:`~mflib.dynamics.attractors.classify` and, at a fixed point, where it is and the
-            spectral ``radius`` of the loop's Jacobian there, below 1 if it is stable; ``fresh``:
-            where runs are 400 turns after 100 cues of one turn, with their numbers. No other
-            experiment uses these cues.
+        its run is on after the turns of ``WATCHED``, ``"none"`` where it is on none; ``rests``:
+        for each world what those runs do that are on none at last, the kind of
+        :func:`~mflib.dynamics.attractors.classify` and, at a fixed point, where it is and the
+        spectral ``radius`` of the loop's Jacobian there, below 1 if it is stable; ``fresh``:
+        where runs are 400 turns after 100 cues of one turn, with their numbers. No other
+        experiment uses these cues.
     """
     network, tasks = load_or_train(configuration), configuration.tasks()
     state, watched = warm_up(network, _cues(tasks, LONG_CUE, seed=5)), []

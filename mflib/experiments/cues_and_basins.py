@@ -72,9 +72,8 @@ def named_attractors(
         states (batch, state_dim): From which it runs; after 80 turns it is looked at for 40.
 
     Returns:
-        found, Census: found
-        list of str: For each attractor the task it does by the strict judge or, if it does none,
-            its kind.
+        What was found, and for each attractor the task it does by the strict judge or, if it does
+        none, its kind.
     """
     settled = free_run(network, states, SETTLE).state
     outputs = free_run(network, settled, LOOK).outputs.numpy()
@@ -170,13 +169,13 @@ def cues_and_basins(configuration: CuesAndBasins) -> dict:
 
     Returns:
         dict: ``multifunctional``, of the strict judge. For each task, how many of ``STARTS`` cues
-            lead to it: ``right``, by ``LENGTHS``; ``switched``, by ``LENGTHS``, if the network was
-            on the other task; ``noisy_13`` and ``noisy_63``, by ``NOISES``, with so many samples.
-            ``crossing`` and ``outside``, by ``LENGTHS``: how many of four cues are right that end
-            where the circles cross (those with a common centre do everywhere) and on their outer
-            sides. ``mixed``: where mixed cues lead, ``[A, B, neither]``, by ``MIXTURES``; and
-            ``untrained``, by name: where cues of untrained tasks lead. ``census``: name and share
-            of the attractors met from 500 random states, and ``effective``, their effective number.
+        lead to it: ``right``, by ``LENGTHS``; ``switched``, by ``LENGTHS``, if the network was
+        on the other task; ``noisy_13`` and ``noisy_63``, by ``NOISES``, with so many samples.
+        ``crossing`` and ``outside``, by ``LENGTHS``: how many of four cues are right that end
+        where the circles cross (those with a common centre do everywhere) and on their outer
+        sides. ``mixed``: where mixed cues lead, ``[A, B, neither]``, by ``MIXTURES``; and
+        ``untrained``, by name: where cues of untrained tasks lead. ``census``: name and share
+        of the attractors met from 500 random states, and ``effective``, their effective number.
     """
     network, seed = configuration.trained(), configuration.seed
     tasks = seeing_double(configuration.x_cen)

@@ -98,10 +98,10 @@ def reservoir_seeing_double(configuration: ReservoirSeeingDouble) -> dict:
 
     Returns:
         dict: For A and B the historical judge's reason after 15 periods, ``historical_A``, and the
-            strict judge's after 100, ``strict_A``; the readout's ``one_step_error``; and
-            ``square``, the norm of the readout's share that acts on squares. A closed loop that
-            holds its output needs the published step, ten times as small, and runs for 15 periods
-            only.
+        strict judge's after 100, ``strict_A``; the readout's ``one_step_error``; and
+        ``square``, the norm of the readout's share that acts on squares. A closed loop that
+        holds its output needs the published step, ten times as small, and runs for 15 periods
+        only.
 
     References:
         Flynn, Tsachouridis and Amann (2023), arXiv:2305.05799.

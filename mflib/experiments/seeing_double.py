@@ -155,9 +155,9 @@ def sees_double(configuration: SeeingDouble) -> dict:
 
     Returns:
         dict: ``multifunctional``, whether it sees double by the strict judge; ``passed``, how many
-            of the sixteen cues pass it before and after the kick; ``reasons``, why the others do
-            not; and ``training``, seconds that training took, in the first network of a shape in a
-            process with its compilation.
+        of the sixteen cues pass it before and after the kick; ``reasons``, why the others do
+        not; and ``training``, seconds that training took, in the first network of a shape in a
+        process with its compilation.
     """
     begin = time.perf_counter()
     network = configuration.trained()

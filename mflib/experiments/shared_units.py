@@ -36,13 +36,13 @@ def shared_units(configuration: SharedUnits) -> dict:
 
     Returns:
         dict: ``multifunctional``, of the strict judge; ``selectivity``, by signal, averaged over
-            units; ``whole_A``, ``whole_B``: for each unit whether the task survives its removal,
-            from four cues; ``level_A``, ``level_B``: the same with h held at its mean over both
-            attractors instead of 0; ``pair_A``, ``pair_B``: the same as the first for the 32 random
-            ``pairs`` of units; ``constant``, the share of the difference between matched states
-            that is the same at all of them; ``decoding`` of the direction from c, in quarters of
-            the turn not used for the fit; and ``switched``, the share of matched states that go
-            over to the other circle when their c are exchanged.
+        units; ``whole_A``, ``whole_B``: for each unit whether the task survives its removal,
+        from four cues; ``level_A``, ``level_B``: the same with h held at its mean over both
+        attractors instead of 0; ``pair_A``, ``pair_B``: the same as the first for the 32 random
+        ``pairs`` of units; ``constant``, the share of the difference between matched states
+        that is the same at all of them; ``decoding`` of the direction from c, in quarters of
+        the turn not used for the fit; and ``switched``, the share of matched states that go
+        over to the other circle when their c are exchanged.
     """
     network, tasks, units = configuration.trained(), seeing_double(), configuration.units
     cue = np.stack([cues(task, TURN, COARSE, count=1)[0] for task in tasks])

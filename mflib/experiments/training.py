@@ -135,9 +135,9 @@ def lorenz_judged(network: LSTM) -> dict:
 
     Returns:
         dict: ``one_step_error``, root mean square on data without noise, in units of the data's
-            scale; ``vpt_mean``, the valid prediction time in Lyapunov times; of the long runs
-            ``d_stsp``, all together, and ``kept``, the share that is on the Lorenz attractor at its
-            end; and the two first ``exponents``, or None if a run left all bounds.
+        scale; ``vpt_mean``, the valid prediction time in Lyapunov times; of the long runs
+        ``d_stsp``, all together, and ``kept``, the share that is on the Lorenz attractor at its
+        end; and the two first ``exponents``, or None if a run left all bounds.
     """
     (data, cues, ahead, long), network = lorenz(), cast(network, "float64")
     driven = drive(network, np.concatenate([cues, ahead], axis=1)[:, :-1])[:, CUE - 1 :]

@@ -82,9 +82,8 @@ def backpropagate(
             state before the step. By default all.
 
     Returns:
-        tf.Tensor, scalar: Mean squared error over the steps that count.
-        dict of str to tf.Tensor: By the names of
-            :meth:`~mflib.networks.recurrent.Recurrent.weights`.
+        The mean squared error over the steps that count, and its gradient by the names of
+        :meth:`~mflib.networks.recurrent.Layer.weights`.
 
     Raises:
         ValueError: If ``alpha`` does not fit the window or the network.
@@ -157,8 +156,7 @@ def backpropagate_solved(
     the gradient of the loss with the readout inserted, too.
 
     Returns:
-        loss, gradient
-        LSTM: With this readout.
+        Loss and gradient, and the network with this readout.
     """
     run, targets = forward_pass(network, inputs), network.target(inputs, targets)
     network = _solve_readout(network, run.hs[burn_in:], targets[burn_in:])

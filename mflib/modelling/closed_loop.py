@@ -92,7 +92,7 @@ def drive(network: Network, inputs: ArrayLike, state: ArrayLike | None = None) -
 
     Returns:
         tf.Tensor, shape (batch, time, state_dim): ``[:, t]`` is the state after the input
-            ``inputs[:, t]``.
+        ``inputs[:, t]``.
 
     Raises:
         ValueError: If the inputs are empty, not finite in the network's type, or of the wrong
@@ -131,7 +131,7 @@ def jacobian(network: Network, state: ArrayLike, u: ArrayLike | None = None) -> 
 
     Returns:
         tf.Tensor, shape (batch, state_dim, state_dim): Row by component of the new state, column by
-            component of the old one.
+        component of the old one.
 
     Raises:
         ValueError: If the loop cannot be closed, or an argument does not fit.

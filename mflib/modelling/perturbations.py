@@ -109,7 +109,7 @@ def rotation(outputs: ArrayLike, dt: float, least: float = 0.05) -> Rotation:
 
     Returns:
         Rotation: Of arrays of the leading shape. A run with values that are not finite has
-            direction 0.
+        direction 0.
 
     Raises:
         ValueError: If the outputs are not planar or too few, or ``dt`` is not positive.
@@ -204,7 +204,7 @@ def residence_time(directions: ArrayLike) -> float:
 
     Returns:
         float: All time over the number of changes, which counts visits cut off at the end rightly
-            if changes come at random; infinite if there is none.
+        if changes come at random; infinite if there is none.
 
     Examples:
         >>> residence_time([[1, 1, 0, -1, -1, -1], [1, 1, 0, 1, 1, 1]])

@@ -71,7 +71,7 @@ def refine(
 
     Returns:
         Trained: The network computes in double precision: single precision cannot tell it from its
-            neighbours. ``losses`` has the loss after each iteration.
+        neighbours. ``losses`` has the loss after each iteration.
 
     Raises:
         ValueError: If the network is no LSTM, or the trajectories do not fit each other, the

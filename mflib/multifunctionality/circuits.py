@@ -83,8 +83,7 @@ def on_attractors(
         settle, steps: Steps that pass unseen, and steps that are returned.
 
     Returns:
-        states, numpy.ndarray, shape (tasks, steps, state_dim): states
-        numpy.ndarray, shape (tasks, steps, outputs): The readouts of these states.
+        States, of shape (tasks, steps, state_dim), and their readouts (tasks, steps, outputs).
     """
     settled = free_run(network, warm_up(network, cue), settle).state
     run = free_run(network, settled, steps, states=True)
@@ -102,8 +101,8 @@ def task_reached(
 
     Returns:
         numpy.ndarray of int, shape (batch,): The position of the task in ``tasks`` that
-            :func:`~mflib.multifunctionality.judge.strict` sees at the end of 40 periods of the
-            slowest, or -1 if it is none of them.
+        :func:`~mflib.multifunctionality.judge.strict` sees at the end of 40 periods of the
+        slowest, or -1 if it is none of them.
     """
     steps = round(40 * max(task.period for task in tasks) / dt)
     runs = free_run(network, states, steps).outputs.numpy()
@@ -119,8 +118,8 @@ def signals(network: Recurrent, states: npt.ArrayLike) -> dict[str, np.ndarray]:
 
     Returns:
         dict of str to numpy.ndarray, shape (steps, units): ``"h"``; of an LSTM also ``"c"``, the
-            gates ``"i"``, ``"f"``, ``"o"`` and the candidate ``"g"`` with which the network leaves
-            each state.
+        gates ``"i"``, ``"f"``, ``"o"`` and the candidate ``"g"`` with which the network leaves
+        each state.
 
     Examples:
         >>> network = LSTM.create(inputs=2, units=8)
@@ -345,7 +344,7 @@ def matching_moments(
 
     Returns:
         numpy.ndarray of int, shape (count,): For each moment of the first run the one of the second
-            with the nearest output.
+        with the nearest output.
     """
     first, second = _two_sets(first, second)
     count = checks.count("count", count, most=len(first))

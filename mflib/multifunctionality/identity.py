@@ -100,7 +100,7 @@ def ask_for_attractors(
 
     Returns:
         dict: ``stored``: for each task, after cues of ten turns and a free run of 400, where the
-            runs have ended, with their numbers; ``selected``: the same after cues of one turn.
+        runs have ended, with their numbers; ``selected``: the same after cues of one turn.
     """
     stretches = np.stack([task.orbits(cues, LONG_CUE * period, seed=1) for task in tasks])
 

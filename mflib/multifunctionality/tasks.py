@@ -296,7 +296,7 @@ def interleaved_orbits(tasks: Sequence[Task]) -> list[np.ndarray]:
 
     Returns:
         list of numpy.ndarray, each of shape (steps, dim): Orbits; neighbours in the list belong to
-            different tasks.
+        different tasks.
     """
     orbits = (task.data() for task in tasks)
     return [orbit for neighbours in zip(*orbits, strict=True) for orbit in neighbours]

@@ -51,8 +51,7 @@ def load(path: str | os.PathLike) -> tuple[Recurrent, dict]:
     """Read a network that :func:`save` wrote, without pickle; the archive's checksums are verified.
 
     Returns:
-        Elman, GRU, LSTM or IncrementLSTM: Of the kind it was.
-        dict: What was noted when it was saved; arrays as lists.
+        The network, of the kind it was, and what was noted when it was saved, arrays as lists.
 
     Raises:
         FileNotFoundError: If there is no such file.

@@ -48,7 +48,7 @@ class GRU(Recurrent):
 
     @classmethod
     def layout(cls, inputs: int, units: int, outputs: int) -> dict[str, tuple[int, ...]]:
-        """As :meth:`Recurrent.layout`; the bias has a row for either sum, input and recurrent."""
+        """As :meth:`Layer.layout`; the bias has a row for either sum, input and recurrent."""
         return super().layout(inputs, units, outputs) | {"bias": (2, 3 * units)}
 
     def cell(self, a: tf.Tensor, c: tf.Tensor) -> tf.Tensor:

@@ -37,7 +37,7 @@ def from_keras(model: keras.Model) -> Recurrent:
 
     Returns:
         Elman, GRU, LSTM or IncrementLSTM: By the recurrent layer, ``SimpleRNN``, ``GRU`` or
-            ``LSTM``.
+        ``LSTM``.
 
     Raises:
         ValueError: If the layers are others, have an option under which they follow other

@@ -62,7 +62,7 @@ class LSTM(Recurrent):
 
     @classmethod
     def layout(cls, inputs: int, units: int, outputs: int) -> dict[str, tuple[int, ...]]:
-        """As :meth:`Recurrent.layout`, and the peepholes."""
+        """As :meth:`Layer.layout`, and the peepholes."""
         return super().layout(inputs, units, outputs) | {"peepholes": (3, units)}
 
     @classmethod

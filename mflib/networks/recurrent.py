@@ -125,9 +125,9 @@ class Recurrent(Layer):
     """One layer of units with a linear readout: what Elman's network, GRU and LSTM share.
 
     Each unit has one or more weighted sums of the input and of all units' last outputs,
-    ``a = u W + h U + b``; :meth:`gates` gives their number. What a unit makes of them is the kind
-    of network, its :meth:`cell`. Vectors are rows, as in Keras. The first ``units`` numbers of the
-    state are ``h``, which the readout sees: ``y = h V + d``.
+    ``a = u W + h U + b``; :meth:`Layer.gates` gives their number. What a unit makes of them is the
+    kind of network, its :meth:`cell`. Vectors are rows, as in Keras. The first ``units`` numbers of
+    the state are ``h``, which the readout sees: ``y = h V + d``.
 
     Attributes:
         kernel (inputs, gates * units):

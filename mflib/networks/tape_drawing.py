@@ -31,7 +31,6 @@ FONT = FontProperties(family="DejaVu Sans", math_fontfamily="stix")
 # Lengths are in points; a picture 285 points wide fills a telephone of 390 pixels. Graphviz rounds
 # heights that are odd, and lines would not meet.
 LETTERS, SMALL, HEIGHT, NOTE, ROW, PAD = 11.5, 9.0, 20, 12, 11, 6
-TABLE = '<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="0"><TR>{}</TR></TABLE>'.format
 
 
 @dataclass(frozen=True, repr=False)
@@ -274,7 +273,10 @@ class _Painter:
             f'color="#C8C8C8" margin=14 href="#" tooltip="{n}" '
             for n in (self.graph.paths[path[: d + 1]] for d in range(len(path)))
         )
-        self.dot.append(f"{opened}{name} [label=<{TABLE(''.join(cells))}>]" + "}" * len(path))
+        label = (
+            f'<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="0"><TR>{"".join(cells)}</TR></TABLE>'
+        )
+        self.dot.append(f"{opened}{name} [label=<{label}>]" + "}" * len(path))
 
     def add_box(self, box: Any) -> None:
         """A box, the variable attached to it and its name."""
