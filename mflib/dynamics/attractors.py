@@ -294,7 +294,7 @@ class Census:
 
     @property
     def effective(self) -> float:
-        """Effective number of attractors, :math:`e^S`: so many equal basins are as uncertain."""
+        """Effective number of attractors, :math:`e^S`. So many equal basins are as uncertain."""
         return float(np.exp(self.entropy))
 
 

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from mflib import checks
 from mflib.dynamics.systems import System, components, one_of_a_kind, time_step, waiting_time
 
-#: A coordinate beyond this has escaped: no attractor of the catalogue reaches 200.
+#: A coordinate beyond this has escaped, for no attractor of the catalogue reaches 200.
 ESCAPE = 1e6
 #: So many members of an ensemble fit into the processor's cache with what is computed of them.
 CHUNK = 4096

@@ -28,7 +28,7 @@ from mflib.networks.recurrent import Network
 CUES = 25
 #: Turns of a long free run at whose end its last hundred say where it is.
 WATCHED = (100, 200, 400, 800, 1200, 1600, 2000, 2400, 2800, 3200)
-#: Sixteen closed curves in one place: circles, eights and Lissajous figures, in both directions.
+#: Sixteen closed curves in one place, circles, eights and Lissajous figures, in both directions.
 FIGURES = [
     Lissajous(a, b, backwards=backwards)
     for a, b in ((1, 1), (1, 2), (2, 1), (1, 3), (3, 1), (2, 3), (3, 2), (3, 4))

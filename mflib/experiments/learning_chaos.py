@@ -15,7 +15,7 @@ from mflib.networks.lstm import IncrementLSTM
 ADAM_STAGE = TrainingConfig(
     steps=4000, batch=32, window=60, burn_in=10, learning_rate=1e-2, noise=(3e-3, 1e-6)
 )
-#: How models are trained: Adam finds a stable closed loop, the refinement makes it exact.
+#: How models are trained. Adam finds a stable closed loop, the refinement makes it exact.
 LBFGS_STAGE = RefinementConfig(iterations=400, window=60, burn_in=20)
 
 

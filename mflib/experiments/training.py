@@ -31,7 +31,7 @@ CUE, AHEAD, LONG = 200, 2000, 20_000
 STARTS, RUNS = 64, 16
 #: Steps of Adam with data only.
 STEPS = 2500
-#: What costs as much: steps with the network's own output among its inputs; or half, and L-BFGS.
+#: What costs as much, steps with the network's own output among its inputs; or half, and L-BFGS.
 MIXED, HALF = 2220, {"steps": STEPS // 2, "iterations": 30}
 
 
@@ -160,7 +160,7 @@ def lorenz_judged(network: LSTM) -> dict:
 
 
 NOISES = (5e-3, 2e-2, 1e-1)
-#: The last is never reached in a window: data in the burn-in only.
+#: The last is never reached in a window, so data come in the burn-in only.
 TAUS = (5, 15, 40, 80, 200)
 ABSOLUTE = {"noise": (3e-2, 1e-3)}
 INCREMENTS = {"noise": (3e-3, 1e-6), "increments": True}

@@ -24,7 +24,7 @@ from mflib.dynamics.trajectories import ensemble
 COARSE = 0.1
 #: Coarse steps of a turn, nearly.
 TURN = 63
-#: Of what a network learns an attractor from: orbits, and samples in each.
+#: Orbits from which a network learns an attractor, and samples in each.
 SEGMENTS, SEGMENT = 20, 1000
 #: Steps of the integrator in a sample.
 SUBSTEPS = 5
