@@ -51,7 +51,7 @@ class Record:
 
     @property
     def entry(self) -> dict[str, Any]:
-        """What the notebook keeps, that is the claim, its criterion in words, and the measurement."""
+        """What the notebook keeps of the claim, its criterion in words, and the measurement."""
         keys = ("id", "statement", "source", "unit", "reason")
         stated = {key: getattr(self.claim, key) for key in keys}
         measured = {key: value for key, value in vars(self).items() if key != "claim"}
