@@ -34,13 +34,13 @@ def test_new_programs_are_no_reason_to_warn(caplog):
     assert not caplog.records
 
 
-@pytest.mark.parametrize("unroll", [1, 4])
+@pytest.mark.parametrize("differentiable", [False, True])
 @pytest.mark.parametrize("steps", [0, 1, 4, 11])
-def test_a_loop_is_python_s(steps, unroll):
+def test_a_loop_is_python_s(steps, differentiable):
     expected = 1
     for k in range(steps):
         expected = 3 * expected + k
-    found = jit(lambda: fori_loop(lambda k, x: 3 * x + k, tf.constant(1), steps, unroll))()
+    found = jit(lambda: fori_loop(lambda k, x: 3 * x + k, tf.constant(1), steps, differentiable))()
     assert found == expected
 
 

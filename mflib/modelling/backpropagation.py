@@ -133,7 +133,7 @@ def _differentiate(network, inputs, targets, burn_in, alpha):
             return state, state
 
         state = network.initial_state(batch)
-        _, states = scan(forwards, state, time, like=state)
+        _, states = scan(forwards, state, time, like=state, differentiable=True)
         features = network.features(states[burn_in:])
         outputs = features @ network.readout_kernel + network.readout_bias
         loss = tf.reduce_mean((outputs - targets[burn_in:]) ** 2)

@@ -20,7 +20,6 @@ from mflib.modelling.jit import jit, scan
 from mflib.networks.recurrent import Network
 
 ZERO = tf.UnconnectedGradients.ZERO
-UNROLL = 8
 #: So many vectors are made orthonormal one by one; then they leave the rest in one product.
 BLOCK = 16
 
@@ -201,23 +200,36 @@ def _drive(network, every, inputs, state):
     """Every state, or the last."""
     samples = tf.transpose(inputs, (1, 0, 2))
 
-    def step(k, state):
-        state = network.step(state, samples[k])
-        return state, state if every else ()
+    def step(k, parts):
+        parts = _parts(network, network.step(tf.concat(parts, 1), samples[k]))
+        return parts, parts if every else ()
 
-    state, states = scan(step, state, inputs.shape[1], state if every else (), UNROLL)
-    return tf.transpose(states, (1, 0, 2)) if every else state
+    start = _parts(network, state)
+    end, visited = scan(step, start, inputs.shape[1], start if every else ())
+    return tf.transpose(tf.concat(visited, 2), (1, 0, 2)) if every else tf.concat(end, 1)
 
 
 @jit
 def _free_run(network, state, steps, states):
-    state, trajectory = scan(
-        lambda _, state: (network.closed_step(state), state), state, steps, state, UNROLL
+    start = _parts(network, state)
+    end, visited = scan(
+        lambda _, parts: (_parts(network, network.closed_step(tf.concat(parts, 1))), parts),
+        start,
+        steps,
+        start,
     )
     # reading all outputs off at once is one large product instead of `steps` small ones
-    outputs = network.readout(tf.reshape(trajectory, (-1, state.shape[1])))
-    outputs = tf.transpose(tf.reshape(outputs, (steps, state.shape[0], -1)), (1, 0, 2))
-    return FreeRun(outputs, state, tf.transpose(trajectory, (1, 0, 2)) if states else None)
+    trajectory = tf.concat([tf.reshape(part, (-1, part.shape[2])) for part in visited], 1)
+    outputs, trajectory = (
+        tf.transpose(tf.reshape(x, (steps, state.shape[0], -1)), (1, 0, 2))
+        for x in (network.readout(trajectory), trajectory)
+    )
+    return FreeRun(outputs, tf.concat(end, 1), trajectory if states else None)
+
+
+def _parts(network, state):
+    """Loops carry the parts of a state apart: XLA copies none, and keeps those it needs."""
+    return tuple(tf.split(state, network.parts, axis=1))
 
 
 @jit

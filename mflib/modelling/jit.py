@@ -30,29 +30,29 @@ def jit(function: Callable[P, T], *, whole: bool = True) -> Callable[P, T]:
     return call
 
 
-def fori_loop(body: Callable[[Any, T], T], carry: T, steps: int, unroll: int = 1) -> T:
+def fori_loop(body: Callable[[Any, T], T], carry: T, steps: int, differentiable: bool = False) -> T:
     """``carry = body(k, carry)`` for ``k = 0 .. steps - 1``, as one loop of a compiled program.
 
-    With ``unroll`` above 1 that many steps stand in one turn of the loop. XLA fuses within a
-    turn, not across, so the loop of a small network then spends less time copying its state.
+    What is to be differentiated needs a bound on its turns, and then counts twice, which a small
+    network's loop notices.
     """
-    turns = steps // unroll * unroll
-
-    def turn(k, carry):
-        for j in range(unroll):
-            carry = body(k + j, carry)
-        return k + unroll, carry
-
+    bound = steps if differentiable else None
     _, carry = tf.while_loop(
-        lambda k, _: k < turns, turn, (0, carry), maximum_iterations=steps // unroll
+        lambda k, _: k < steps,
+        lambda k, c: (k + 1, body(k, c)),
+        (0, carry),
+        maximum_iterations=bound,
     )
-    for k in range(turns, steps):
-        carry = body(k, carry)
     return carry
 
 
 def scan(
-    step: Callable, state: Any, steps: int, like: Any, unroll: int = 1, reverse: bool = False
+    step: Callable,
+    state: Any,
+    steps: int,
+    like: Any,
+    reverse: bool = False,
+    differentiable: bool = False,
 ) -> tuple:
     """``state, kept = step(k, state)`` by :func:`fori_loop`: the last state, and all that is kept.
 
@@ -67,5 +67,5 @@ def scan(
         state, kept = step(k, carry[0])
         return state, map_all(lambda array, x: array.write(k, x), carry[1], kept)
 
-    state, arrays = fori_loop(body, (state, arrays), steps, unroll)
+    state, arrays = fori_loop(body, (state, arrays), steps, differentiable)
     return state, map_all(lambda array: array.stack(), arrays)

@@ -7,7 +7,7 @@ from typing import Self
 import numpy.typing as npt
 import tensorflow as tf
 
-from mflib.networks.recurrent import Recurrent, replace
+from mflib.networks.recurrent import Recurrent, replace, sigmoid
 
 
 class GRU(Recurrent):
@@ -54,8 +54,8 @@ class GRU(Recurrent):
     def cell(self, a: tf.Tensor, c: tf.Tensor) -> tf.Tensor:
         """The new ``h`` from four weighted sums, the candidate's in two parts, and the old."""
         a_z, a_r, driven, recurrent = tf.split(a, 4, axis=1)
-        g = tf.tanh(driven + tf.sigmoid(a_r) * recurrent)
-        return g + tf.sigmoid(a_z) * (c - g)
+        g = tf.tanh(driven + sigmoid(a_r) * recurrent)
+        return g + sigmoid(a_z) * (c - g)
 
     def _sums(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         # the candidate's sum comes in two parts: what the input drives, and what is recurrent

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from mflib.networks.recurrent import Network, Recurrent, replace
+from mflib.networks.recurrent import Network, Recurrent, replace, sigmoid
 
 
 class LSTM(Recurrent):
@@ -59,6 +59,7 @@ class LSTM(Recurrent):
         return 4
 
     state_dim = property(lambda self: 2 * self.units, doc="Size of the state ``(h, c)``.")
+    parts = property(lambda self: (self.units, self.units), doc="Of ``h`` and ``c``.")
 
     @classmethod
     def layout(cls, inputs: int, units: int, outputs: int) -> dict[str, tuple[int, ...]]:
@@ -85,11 +86,11 @@ class LSTM(Recurrent):
         if self.peepholes is not None:
             p_i, p_f, p_o = tf.unstack(self.peepholes)
             a_i, a_f = a_i + p_i * c, a_f + p_f * c
-        f, i, g = tf.sigmoid(a_f), tf.sigmoid(a_i), tf.tanh(a_g)
+        f, i, g = sigmoid(a_f), sigmoid(a_i), tf.tanh(a_g)
         c = f * c + i * g
         if self.peepholes is not None:
             a_o += p_o * c
-        return {"i": i, "f": f, "g": g, "o": tf.sigmoid(a_o), "c": c}
+        return {"i": i, "f": f, "g": g, "o": sigmoid(a_o), "c": c}
 
     def cell(self, a: tf.Tensor, c: tf.Tensor) -> tf.Tensor:
         """The new state from the four weighted sums ``a = u W + h U + b`` and the old ``c``."""
@@ -114,6 +115,7 @@ class IncrementLSTM(LSTM):
     """
 
     state_dim = property(lambda self: 2 * self.units + self.inputs, doc="Of ``(h, c, u)``.")
+    parts = property(lambda self: (self.units, self.units, self.inputs), doc="Of ``(h, c, u)``.")
 
     @staticmethod
     def target(inputs: tf.Tensor, following: tf.Tensor) -> tf.Tensor:

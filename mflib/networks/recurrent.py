@@ -27,6 +27,11 @@ class Network(tf.experimental.ExtensionType):
     fed back as inputs, that is when ``inputs == outputs``.
     """
 
+    @property
+    def parts(self) -> tuple[int, ...]:
+        """Sizes of what stands side by side in the state, such as ``h`` and ``c`` of an LSTM."""
+        return (self.state_dim,)
+
     def initial_state(self, batch: int) -> tf.Tensor:
         """State ``(batch, state_dim)`` of a network that has seen nothing."""
         raise NotImplementedError
@@ -253,6 +258,7 @@ class Wrapper(Network):
     inputs = property(lambda self: self.network.inputs)
     outputs = property(lambda self: self.network.outputs)
     state_dim = property(lambda self: self.network.state_dim)
+    parts = property(lambda self: self.network.parts)
     dtype = property(lambda self: self.network.dtype)
 
     def initial_state(self, batch: int) -> tf.Tensor:
@@ -273,6 +279,11 @@ class Memoryless(Wrapper):
     def step(self, state: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
         """``F(s_0, u)``, whatever the state was."""
         return self.network.step(self.network.initial_state(state.shape[0]), u)
+
+
+def sigmoid(x: tf.Tensor) -> tf.Tensor:
+    """The logistic function, by the tanh: a polynomial in compiled programs, no exponential."""
+    return 0.5 + 0.5 * tf.tanh(0.5 * x)
 
 
 def replace(network: Network, /, **changes: Any) -> Any:
