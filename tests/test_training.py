@@ -246,3 +246,16 @@ def test_mixing_inputs_damps_only_the_way_round_through_the_output():
     around = slope(lambda u: network.step(state, u), u) @ slope(network.readout, state)
     np.testing.assert_allclose(slope(mixed, state), own + (1 - alpha) * around, atol=1e-8)
     assert np.abs(slope(mixed, state) - (1 - alpha) * (own + around)).max() > 0.01
+
+
+def test_an_equal_configuration_shares_the_compiled_program(monkeypatch):
+    traced = []
+    shares = SparseTeacherForcing.shares
+    monkeypatch.setattr(
+        SparseTeacherForcing, "shares", lambda *given: traced.append(1) or shares(*given)
+    )
+    for seed in range(2):  # configurations of their own, as recorded points have them
+        config = dataclasses.replace(SHORT, steps=2, window=19, forcing=SparseTeacherForcing(7))
+        train(LSTM.create(2, 6, seed=seed), CIRCLES, config, seed=seed, progress=False)
+        del config
+    assert len(traced) == 1

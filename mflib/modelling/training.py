@@ -7,6 +7,7 @@ hundred times over. Nothing returns to Python in between.
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 from collections import namedtuple
@@ -194,7 +195,9 @@ def _train(network, trajectories, config, seed, report):
     program, gradient = (_steps_in_halves, _gradient_in_halves) if halves else (_steps, _gradient)
     numbers = (config.steps, config.learning_rate, *config.noise, config.clip)
     tensors = [tf.constant(number, start.dtype) for number in numbers]
-    plan = _Plan(config.batch, config.window, config.burn_in, config.forcing, gradient, *tensors)
+    plan = _Plan(
+        config.batch, config.window, config.burn_in, _one(config.forcing), gradient, *tensors
+    )
     for first in range(0, config.steps, STEPS_PER_CALL):
         count = min(STEPS_PER_CALL, config.steps - first)
         carry, loss = program(carry, start, data, plan, tf.constant([seed, first]), count)
@@ -202,6 +205,12 @@ def _train(network, trajectories, config, seed, report):
         report(count)
     trained = _scale_readout(replace(start, **carry[0]), unit).in_units(location, scale)
     return Trained(trained, np.array(losses), seed)
+
+
+@functools.cache
+def _one(forcing):
+    """Of equal ones always the same, kept alive: TensorFlow compiles anew for one that is gone."""
+    return forcing
 
 
 # A configuration as compiled programs take it. The last five are tensors and arguments of the
