@@ -36,12 +36,16 @@ def split_attributes(
     lines[:] = (head + title + shared.sub(apart, attributes)).split("\n")
 
 
-def name_array_like(
+def shorten_signature(
     app: Sphinx, what: str, name: str, member: Any, options: Any, signature: str, returns: str
 ) -> tuple[str, str]:
-    """Write `ArrayLike` in a signature, and not everything that NumPy takes for one."""
-    long = stringify_annotation(ArrayLike, "smart")
-    return signature and signature.replace(long, "ArrayLike"), returns
+    """Write `ArrayLike`, not all that NumPy takes for one; and defaults so that Sphinx parses them."""
+    for long, short in (
+        (stringify_annotation(ArrayLike, "smart"), "ArrayLike"),
+        ("<factory>", "..."),
+    ):
+        signature = signature and signature.replace(long, short)
+    return signature, returns
 
 
 def resolve_anywhere(
@@ -62,6 +66,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
             kind.label = "Attributes"
     app.connect("missing-reference", resolve_anywhere)
     app.connect("autodoc-skip-member", skip_fields)
-    app.connect("autodoc-process-signature", name_array_like)
+    app.connect("autodoc-process-signature", shorten_signature)
     app.connect("autodoc-process-docstring", split_attributes, priority=400)  # before napoleon
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
