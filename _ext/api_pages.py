@@ -39,7 +39,7 @@ def split_attributes(
 def shorten_signature(
     app: Sphinx, what: str, name: str, member: Any, options: Any, signature: str, returns: str
 ) -> tuple[str, str]:
-    """Write `ArrayLike`, not all that NumPy takes for one; and defaults so that Sphinx parses them."""
+    """Write `ArrayLike`, not all that NumPy takes for one; and defaults that Sphinx can parse."""
     for long, short in (
         (stringify_annotation(ArrayLike, "smart"), "ArrayLike"),
         ("<factory>", "..."),
