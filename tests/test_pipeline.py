@@ -13,6 +13,7 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
+from filelock import FileLock
 
 from mflib.book.record import METADATA_KEY
 from tools import book as command
@@ -314,6 +315,15 @@ def test_unknown_chapter_lists_the_known_ones(book, capsys):
     book.chapter("two")
     assert command.main(["--root", str(book.root), "--chapter", "three"]) == 1
     assert "no chapter 'three'; the chapters are: one, two" in capsys.readouterr().err
+
+
+def test_two_builds_of_one_book_do_not_meet(book, capsys):
+    book.chapter("one")
+    build = Project.open(book.root).build
+    build.mkdir()
+    with FileLock(build / "lock"):
+        assert command.main(["--root", str(book.root)]) == 1
+    assert f"Another build is at work in {build}: wait for it." in capsys.readouterr().err
 
 
 def test_bad_claims_file_is_a_plain_message(book, capsys):

@@ -11,6 +11,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from mflib.book.claims import SCALES
 from tools import check, results
 from tools.execute import Limits, execute, last_good, verify
@@ -40,8 +42,20 @@ def build(
 
     Returns:
         str: What was done, in a few lines.
+
+    Raises:
+        BookError: If a chapter does not run or keep the rules, or another build is at work.
     """
     project = Project.open(root)
+    project.build.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(project.build / "lock", timeout=0):
+            return _build(project, parameters, limits, only)
+    except Timeout as error:
+        raise BookError(f"Another build is at work in {project.build}: wait for it.") from error
+
+
+def _build(project: Project, parameters: dict[str, Any], limits: Limits, only: str | None) -> str:
     scale = parameters["scale"]
     chapters = [project.chapter(only)] if only else list(project.chapters)
     check.parameters(chapters, parameters)
@@ -62,7 +76,8 @@ def build(
     return (
         f"chapters  {len(executed)} of {len(chapters)} executed in {seconds:.0f} s, {took}\n"
         f"claims    {counts['holds']} hold, {counts['fails']} fail"
-        f"{f' ({failing})' if failing else ''}, {counts['not attempted']} not attempted\n"
+        f"{f' ({failing})' if failing else ''}, {counts['inconclusive']} are inconclusive, "
+        f"{counts['not attempted']} not attempted\n"
         f"open      {os.path.relpath(project.build / 'html' / 'index.html')}"
     )
 
