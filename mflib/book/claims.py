@@ -1,7 +1,5 @@
 """What the book claims: `data/claims.toml`, read and validated; and numbers in words."""
 
-from __future__ import annotations
-
 import math
 import tomllib
 from collections.abc import Callable

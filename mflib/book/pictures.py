@@ -1,7 +1,5 @@
 """Moving pictures, with a still for readers who ask for reduced motion."""
 
-from __future__ import annotations
-
 import base64
 import io
 from collections.abc import Callable, Sequence

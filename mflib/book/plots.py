@@ -5,8 +5,6 @@ a marker repeats what the colour says. Figures are drawn on white; the book turn
 its dark theme. A phone shows the rows of a table as cards.
 """
 
-from __future__ import annotations
-
 import inspect
 import re
 import textwrap

@@ -7,8 +7,6 @@ only place where a result is kept. The build collects these records into
 `_build/results.json`, which :mod:`mflib.book.results` shows to the reader.
 """
 
-from __future__ import annotations
-
 import difflib
 import math
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What the build collected: results, times and versions, for the back matter."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import fields
 from html import escape

@@ -8,8 +8,6 @@ was working on and nothing else. Before its points each run leaves a line that s
 what it was done.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

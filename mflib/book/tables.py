@@ -1,7 +1,5 @@
 """Tables, as HTML where it can be shown and as text where it cannot."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """LSTMs that see double, with a parameter turned until a circle is lost."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial

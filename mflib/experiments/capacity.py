@@ -1,7 +1,5 @@
 """How many attractors fit into one LSTM: closed curves, then chaos."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass

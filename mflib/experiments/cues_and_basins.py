@@ -1,7 +1,5 @@
 """LSTMs that see double after short, noisy and ambiguous cues, and from random states."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

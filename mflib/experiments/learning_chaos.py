@@ -1,7 +1,5 @@
 """LSTMs that become a chaotic system."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

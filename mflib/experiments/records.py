@@ -1,7 +1,5 @@
 """Where recorded tables and networks are kept, and how they are read or made anew."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace

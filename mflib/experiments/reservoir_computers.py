@@ -1,7 +1,5 @@
 """Continuous-time reservoirs that are to see double: the previous work."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import NamedTuple
 

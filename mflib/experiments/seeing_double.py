@@ -1,7 +1,5 @@
 """Seeing double: networks that are trained, and rivals with random weights."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import dataclass

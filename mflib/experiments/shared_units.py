@@ -1,7 +1,5 @@
 """LSTMs that see double, taken apart."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Ways to train for free running, at equal cost."""
 
-from __future__ import annotations
-
 import functools
 import time
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Several chaotic attractors in one LSTM: worlds that share all weights, and one place."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from itertools import combinations
 

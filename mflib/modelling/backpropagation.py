@@ -32,8 +32,6 @@ These equations are the LSTM's. Networks of other kinds get their gradient from 
 automatic differentiation of the same loop, inside the same compiled program.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import tensorflow as tf

@@ -7,8 +7,6 @@ program, for any :class:`~mflib.networks.recurrent.Network`. Networks of one sha
 batch size, length or kind of network costs one compilation, about half a second.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

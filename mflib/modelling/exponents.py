@@ -1,7 +1,5 @@
 """Lyapunov exponents of networks, their loop closed or driven."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike
 

@@ -1,7 +1,5 @@
 """What drives a network in training: data, its own output, or a mixture."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import tensorflow as tf

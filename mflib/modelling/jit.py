@@ -1,7 +1,5 @@
 """Compiled programs, and loops inside them."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar

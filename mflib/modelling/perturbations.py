@@ -7,8 +7,6 @@ far out a planar output turns, :func:`run_with_kicks` and :func:`residence_time`
 stays with a direction when its state is disturbed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

@@ -6,8 +6,6 @@ readout is linear, so the best one for given gates is a least-squares solution. 
 conditioned, and L-BFGS takes it down by orders of magnitude.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -5,8 +5,6 @@ network over them, carries the error back by hand-derived equations, clips and a
 hundred times over. Nothing returns to Python in between.
 """
 
-from __future__ import annotations
-
 import functools
 import os
 import threading

@@ -8,8 +8,6 @@ is shared (:func:`shared`, :func:`overlap`) and how much its level depends on th
 (:func:`matching_moments`, :func:`transplant`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

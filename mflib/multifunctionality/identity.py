@@ -1,7 +1,5 @@
 """On which of many attractors a closed loop is, after a cue and a long run."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 

@@ -8,8 +8,6 @@ every task passes the strict judge.
 The criteria are constants of this module: they were fixed before any network was trained.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple

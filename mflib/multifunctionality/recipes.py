@@ -1,7 +1,5 @@
 """How several attractors are put into one LSTM: recipes for tasks of any kind."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from mflib.modelling.refinement import RefinementConfig, train_and_refine

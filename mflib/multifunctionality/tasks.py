@@ -5,8 +5,6 @@ asked of one network with one set of weights and no label; only the cue, a stret
 says which task is meant.
 """
 
-from __future__ import annotations
-
 import functools
 import math
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The Elman network, equations (3)-(4) of the thesis."""
 
-from __future__ import annotations
-
 import tensorflow as tf
 
 from mflib.networks.recurrent import Recurrent

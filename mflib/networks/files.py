@@ -1,7 +1,5 @@
 """Networks in files."""
 
-from __future__ import annotations
-
 import io
 import json
 import os

@@ -1,7 +1,5 @@
 """Exchange with Keras: the weights of a model's layers, and proof that they compute the same."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 import tensorflow as tf

@@ -1,7 +1,5 @@
 """The LSTM, equations (5)-(10) of the thesis."""
 
-from __future__ import annotations
-
 from typing import Any, Optional, Self
 
 import numpy as np

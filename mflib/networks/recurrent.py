@@ -7,8 +7,6 @@ TensorFlow extension types: they pass through compiled functions as arguments, a
 of the same shape share one compiled program.
 """
 
-from __future__ import annotations
-
 from typing import Any, Self, get_type_hints
 
 import numpy as np

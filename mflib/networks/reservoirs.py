@@ -9,8 +9,6 @@ One readout for several tasks is found by *blending*: the reservoir is driven by
 own, and one regression is done on all states together.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

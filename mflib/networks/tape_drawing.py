@@ -4,8 +4,6 @@ Graphviz draws boxes, regions and lines. Letters are written into its picture as
 it looks the same on every machine.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections import Counter, defaultdict
