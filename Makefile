@@ -26,7 +26,7 @@ help: ## show this list
 book: $(INSTALLED) ## run every chapter once and render the book to _build/html/index.html
 	@$(RUN) -m tools.book --scale $(SCALE) $(if $(CHAPTER),--chapter $(CHAPTER))
 
-check: $(INSTALLED) ## lint, types and the quick tests, without the book: about a minute
+check: $(INSTALLED) ## lint, types and the quick tests, without the book: a few minutes
 	@$(LINT)
 	@$(RUN) -m pytest -m "not slow and not book"
 

@@ -110,6 +110,7 @@ def test_units_do_not_matter(period, offset, factor):
     assert found.period == pytest.approx(period, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_identity_of_chaotic_attractors():
     kinds = {name: system(name) for name in ("lorenz", "halvorsen", "rossler", "chen")}
     templates = {name: on_attractor(s, 8 * s.dt, 1500) for name, s in kinds.items()}

@@ -134,6 +134,7 @@ def test_gradient_is_the_finite_difference_s(peepholes, alpha):
         np.testing.assert_allclose((ahead - behind) / (2 * step), slope, rtol=1e-5, err_msg=name)
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(
     kind=st.sampled_from(sorted(KINDS)),

@@ -102,6 +102,7 @@ def test_a_census_of_a_network_that_rests_finds_a_fixed_point():
     assert found.effective == 1
 
 
+@pytest.mark.slow
 def test_the_experiment_measures_all_it_says_and_json_can_hold_it(monkeypatch):
     few = TrainingConfig(steps=20, batch=4, window=20, burn_in=5)
     monkeypatch.setattr(experiment, "TrainingConfig", lambda **_: few)

@@ -114,6 +114,7 @@ def test_a_closed_linear_network():
     np.testing.assert_allclose(found.exponents, np.log([0.45, 0.25, 0.05]), atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("driven", [False, True])
 def test_the_same_as_with_jacobians(name, driven):

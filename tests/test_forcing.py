@@ -50,6 +50,7 @@ def test_scheduled_sampling_draws_less_and_less_data():
     assert not np.array_equal(shares(ScheduledSampling(0.1), 0.5, time=4000, seed=(0, 2)), drawn[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "forcing", [FreeRunning(8), ScheduledSampling(), SparseTeacherForcing(4), InputMixing(1, 0.5)]
 )
@@ -60,6 +61,7 @@ def test_training_with_every_kind_of_forcing(forcing):
     assert one_step_error(trained, CIRCLES[0]) < 0.5 * one_step_error(untrained, CIRCLES[0])
 
 
+@pytest.mark.slow
 def test_all_data_by_another_name_trains_the_same_network():
     ordinary = train(LSTM.create(2, 6, seed=1), CIRCLES, SHORT, progress=False)
     config = dataclasses.replace(SHORT, forcing=SparseTeacherForcing(1))

@@ -99,6 +99,7 @@ def gone(pid_file):
 LEAVE_PID = "import os, pathlib, time\npathlib.Path({!r}).write_text(str(os.getpid()))\n"
 
 
+@pytest.mark.slow
 def test_each_chapter_runs_once_and_again_only_when_something_changed(book):
     book.claims(CLAIM)
     book.chapter("one", RECORD, IMPORT + "print(scale, seed)")
@@ -127,6 +128,7 @@ def test_each_chapter_runs_once_and_again_only_when_something_changed(book):
     assert "quick 7" in str(book.executed("one").cells[4].outputs)
 
 
+@pytest.mark.slow
 def test_a_chapter_runs_again_only_for_the_data_it_names(book):
     data = book.root / "data"
     (data / "networks").mkdir()
@@ -172,6 +174,7 @@ def test_a_clean_notebook_is_kept_and_carries_its_record(book):
     assert len(notebook.cells[3].outputs) == 1, "the returned record must not be shown again"
 
 
+@pytest.mark.slow
 def test_the_readme_takes_its_pictures_from_the_welcome_page(book):
     pictures = [base64.b64encode(content).decode() for content in (b"a still", b"a movie")]
     html = "".join(f'<img alt="x" src="data:image/webp;base64,{data}">' for data in pictures)
@@ -188,6 +191,7 @@ def test_the_readme_takes_its_pictures_from_the_welcome_page(book):
         take(book.root)
 
 
+@pytest.mark.slow
 def test_what_chapters_share_is_compiled_once(book, monkeypatch):
     monkeypatch.delenv("TF_XLA_FLAGS")  # with which these tests themselves run
     program = "import tensorflow as tf\nadd = tf.function(lambda x: x + x, jit_compile=True)"
@@ -221,6 +225,7 @@ def test_failure_stops_the_others_and_leaves_no_kernel(book):
     assert book.executed("slow") is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("limits", "reason"),
     [
@@ -262,6 +267,7 @@ runpy.run_module("tools.book", run_name="__main__", alter_sys=True)
 """
 
 
+@pytest.mark.slow
 def test_interrupt_keeps_finished_chapters(book):
     pid = book.root / "pid"
     book.chapter("quick", "a = 1")
@@ -410,6 +416,7 @@ def test_results_follow_the_book_and_name_what_nobody_measured(book):
     ]
 
 
+@pytest.mark.slow
 def test_book_is_rendered_once_and_never_from_a_failure(book, capsys):
     (book.root / "_config.yml").write_text("title: Tiny\nonly_build_toc_files: true\n")
     book.claims(CLAIM)

@@ -65,6 +65,7 @@ def test_a_sweep_gives_rows_in_order_and_a_table_that_can_be_read(tmp_path):
     assert set(run) == {"experiment", "date", "versions"}
 
 
+@pytest.mark.slow
 def test_what_is_finished_is_not_done_again_and_what_failed_is(tmp_path):
     path = tmp_path / "table.jsonl"
     points = [Point(x, folder=str(tmp_path)) for x in (-1.0, 1.0)]
@@ -120,6 +121,7 @@ def test_every_damaged_byte_of_a_table_is_noticed(tmp_path):
                 assert re.search(r"path: line \d of .* is damaged", str(error))
 
 
+@pytest.mark.slow
 def test_results_do_not_depend_on_the_number_of_workers(tmp_path):
     points = [Point(x) for x in range(6)]
     tables = [sweep(double, points, tmp_path / f"{n}.jsonl", workers=n) for n in (1, 3)]
@@ -134,6 +136,7 @@ def test_a_worker_that_is_killed_loses_nothing(tmp_path):
     assert len(read(tmp_path / "table.jsonl")) == 6
 
 
+@pytest.mark.slow
 def test_a_scheduler_is_found_by_its_address(tmp_path, monkeypatch):
     """A cluster that is there already does the work, and is left alone afterwards."""
     from distributed import Client, LocalCluster
@@ -159,6 +162,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_goes_on_where_it_was(tmp_path):
     path = tmp_path / "table.jsonl"
     script = tmp_path / "run.py"

@@ -134,6 +134,7 @@ SHIFTED = [3 + 4 * circle for circle in CIRCLES]
 STILL = dataclasses.replace(SHORT, steps=1, learning_rate=1e-9, noise=(0.01, 0.01))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_training_goes_on_in_the_units_of_the_data(kind):
     """A step at no rate changes nothing."""

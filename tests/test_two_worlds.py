@@ -77,6 +77,7 @@ def test_distance_moves_neighbours_apart():
     assert LARGE[1].name == "16_worlds_0_192_0"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tasks", [list(WORLDS.values()), FIGURES], ids=["chaos", "curves"])
 def test_the_judge_names_true_orbits(tasks):
     """Each of sixteen, from stretches that it was not given."""
@@ -120,6 +121,7 @@ def test_the_last_turns_are_those_of_one_long_run():
     np.testing.assert_allclose(late_run(network, cue, turns=200), whole, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_trained_network_is_asked_for_all_its_tasks():
     few = Worlds("lorenz chen", units=3, steps=5, window=20, batch=4)
     found = worlds(few)
@@ -132,6 +134,7 @@ def test_a_trained_network_is_asked_for_all_its_tasks():
     assert set(result["stored"]) == {"1:1", "1:1 backwards"}
 
 
+@pytest.mark.slow
 def test_horizons_and_exponents_of_kept_networks(monkeypatch):
     """A network that does not move forecasts nothing, and its errors die out."""
     few = Worlds("lorenz chen", units=3, steps=5, window=20, batch=4)
