@@ -19,7 +19,7 @@ BENCHMARKS = (
     "exponents",
     "sweeps",
 )
-PEERS = ("torch", "dysts")  # of requirements-bench.txt
+PEERS = ("torch", "jax", "dysts")  # of requirements-bench.txt
 ONE_THREAD = ("training", "reservoirs", "exponents")
 """Where one thread is the fastest for TensorFlow and NumPy; PyTorch takes all it likes."""
 

@@ -1,8 +1,10 @@
-"""The closed loop: one trajectory, 64 and 1,024 at once."""
+"""The closed loop: one trajectory, 64 and 1,024 at once; beside JAX at many sizes."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
+from itertools import product
 
 import keras
 import numpy as np
@@ -11,17 +13,39 @@ from benchmarks.timing import Comparison, optional
 from mflib.modelling.closed_loop import free_run, warm_up
 from mflib.networks.lstm import LSTM
 
-torch = optional("torch")
+torch, jax = optional("torch"), optional("jax")
 
 UNITS, DIM = 64, 3
 SIZES = ((1, 20_000), (64, 2_000), (1_024, 300))
+SCANNED = (8, 16, 32, 64, 128, 192)
 
 
-def comparisons(sizes=SIZES) -> Iterator[Comparison]:
-    """Mflib's free run beside Keras, NumPy and PyTorch, with the same weights.
+def comparisons(sizes=SIZES, scanned=SCANNED) -> Iterator[Comparison]:
+    """Mflib's free run beside Keras, NumPy, PyTorch and JAX, with the same weights.
 
-    A size is a number of runs at once and their steps.
+    A size is a number of runs at once and their steps. With the numbers of units in ``scanned``
+    there is only JAX, whose ``scan`` is the loop to beat.
     """
+    for units, (batch, steps) in product(scanned if jax else (), sizes):
+        network = LSTM.create(DIM, units, seed=0)
+        start = np.random.default_rng(0).normal(0, 0.1, (batch, 2 * units)).astype("float32")
+
+        def ours(network=network, start=start, steps=steps):
+            free_run(network, start, steps).outputs.numpy()
+            return steps
+
+        expected = free_run(network, start, 20).outputs.numpy()
+        for unroll in (1, 8):
+            loop = jax_loop(network, start, unroll)
+            np.testing.assert_allclose(loop(20), expected, atol=1e-4)
+
+            def theirs(loop=loop, steps=steps):
+                loop(steps)
+                return steps
+
+            name = f"free run, {units} units, {batch:,} at once"
+            peer = "JAX scan" + f", unrolled by {unroll}" * (unroll > 1)
+            yield Comparison(name, peer, "step", ours, theirs)
     network = LSTM.create(DIM, UNITS, seed=0)
     for batch, steps in sizes:
         cue = np.random.default_rng(0).normal(size=(batch, 10, DIM)).astype("float32")
@@ -48,6 +72,29 @@ def comparisons(sizes=SIZES) -> Iterator[Comparison]:
 
             name = f"free run, {UNITS} units, {batch:,} at once"
             yield Comparison(name, peer, "step", ours, theirs)
+
+
+def jax_loop(network: LSTM, start: np.ndarray, unroll: int):
+    """As an expert would write it: closed in the recurrent matrix, one product for all outputs."""
+    weights = {name: jax.numpy.asarray(w.numpy()) for name, w in network.weights().items()}
+    h0, c0 = np.split(start, 2, axis=1)
+    sigmoid, tanh = jax.nn.sigmoid, jax.numpy.tanh
+
+    @functools.partial(jax.jit, static_argnums=3)
+    def run(w, h, c, steps):
+        closed = w["readout_kernel"] @ w["kernel"] + w["recurrent_kernel"]
+        bias = w["readout_bias"] @ w["kernel"] + w["bias"]
+
+        def step(carry, _):
+            h, c = carry
+            i, f, g, o = jax.numpy.split(h @ closed + bias, 4, axis=1)
+            c = sigmoid(f) * c + sigmoid(i) * tanh(g)
+            return (sigmoid(o) * tanh(c), c), h
+
+        _, hs = jax.lax.scan(step, (h, c), None, length=steps, unroll=unroll)
+        return (hs @ w["readout_kernel"] + w["readout_bias"]).transpose(1, 0, 2)
+
+    return lambda steps: np.asarray(run(weights, h0, c0, steps))
 
 
 def torch_loop(network: LSTM, start):

@@ -11,7 +11,7 @@ from benchmarks.__main__ import BENCHMARKS
 from benchmarks.timing import Result, measure, table, write
 
 TINY = {
-    "free_run": {"sizes": ((1, 30), (3, 25))},
+    "free_run": {"sizes": ((1, 30), (3, 25)), "scanned": (4,)},
     "training": {"sizes": ((3, 4, 20),), "steps": 4},
     "wide_training": {"sizes": ((5, 4, 20),), "steps": 4},
     "systems": {"points": 200, "members": 10},
