@@ -29,33 +29,15 @@ def comparisons(sizes=SIZES, scanned=SCANNED) -> Iterator[Comparison]:
     for units, (batch, steps) in product(scanned if jax else (), sizes):
         network = LSTM.create(DIM, units, seed=0)
         start = np.random.default_rng(0).normal(0, 0.1, (batch, 2 * units)).astype("float32")
-
-        def ours(network=network, start=start, steps=steps):
-            free_run(network, start, steps).outputs.numpy()
-            return steps
-
-        expected = free_run(network, start, 20).outputs.numpy()
-        for unroll in (1, 8):
-            loop = jax_loop(network, start, unroll)
-            np.testing.assert_allclose(loop(20), expected, atol=1e-4)
-
-            def theirs(loop=loop, steps=steps):
-                loop(steps)
-                return steps
-
-            name = f"free run, {units} units, {batch:,} at once"
-            peer = "JAX scan" + f", unrolled by {unroll}" * (unroll > 1)
-            yield Comparison(name, peer, "step", ours, theirs)
+        loops = {
+            "JAX scan": jax_loop(network, start, 1),
+            "JAX scan, unrolled by 8": jax_loop(network, start, 8),
+        }
+        yield from beside(network, start, steps, {peer: (loops[peer], steps) for peer in loops})
     network = LSTM.create(DIM, UNITS, seed=0)
     for batch, steps in sizes:
         cue = np.random.default_rng(0).normal(size=(batch, 10, DIM)).astype("float32")
         start = warm_up(network, cue)
-        expected = free_run(network, start, 20).outputs.numpy()
-
-        def ours(start=start, steps=steps):
-            free_run(network, start, steps).outputs.numpy()
-            return steps
-
         peers = {
             "NumPy": (numpy_loop(network, start), max(20, steps // 20)),
             "Keras model(x)": (keras_loop(network, cue, call=True), 20),
@@ -63,15 +45,26 @@ def comparisons(sizes=SIZES, scanned=SCANNED) -> Iterator[Comparison]:
         }
         if torch:
             peers["PyTorch LSTMCell loop"] = (torch_loop(network, start), max(50, steps // 20))
-        for peer, (loop, peer_steps) in peers.items():
-            np.testing.assert_allclose(loop(20), expected, atol=1e-4)
+        yield from beside(network, start, steps, peers)
 
-            def theirs(loop=loop, peer_steps=peer_steps):
-                loop(peer_steps)
-                return peer_steps
 
-            name = f"free run, {UNITS} units, {batch:,} at once"
-            yield Comparison(name, peer, "step", ours, theirs)
+def beside(network: LSTM, start, steps: int, peers: dict) -> Iterator[Comparison]:
+    """Mflib's free run beside loops that compute the same, each over steps of its own."""
+    expected = free_run(network, start, 20).outputs.numpy()
+
+    def ours():
+        free_run(network, start, steps).outputs.numpy()
+        return steps
+
+    for peer, (loop, peer_steps) in peers.items():
+        np.testing.assert_allclose(loop(20), expected, atol=1e-4)
+
+        def theirs(loop=loop, peer_steps=peer_steps):
+            loop(peer_steps)
+            return peer_steps
+
+        name = f"free run, {network.units} units, {len(start):,} at once"
+        yield Comparison(name, peer, "step", ours, theirs)
 
 
 def jax_loop(network: LSTM, start: np.ndarray, unroll: int):

@@ -199,19 +199,19 @@ def _drive(network, every, inputs, state):
     samples = tf.transpose(inputs, (1, 0, 2))
 
     def step(k, parts):
-        parts = _parts(network, network.step(tf.concat(parts, 1), samples[k]))
+        parts = _apart(network, network.step(tf.concat(parts, 1), samples[k]))
         return parts, parts if every else ()
 
-    start = _parts(network, state)
+    start = _apart(network, state)
     end, visited = scan(step, start, inputs.shape[1], start if every else ())
     return tf.transpose(tf.concat(visited, 2), (1, 0, 2)) if every else tf.concat(end, 1)
 
 
 @jit
 def _free_run(network, state, steps, states):
-    start = _parts(network, state)
+    start = _apart(network, state)
     end, visited = scan(
-        lambda _, parts: (_parts(network, network.closed_step(tf.concat(parts, 1))), parts),
+        lambda _, parts: (_apart(network, network.closed_step(tf.concat(parts, 1))), parts),
         start,
         steps,
         start,
@@ -225,7 +225,7 @@ def _free_run(network, state, steps, states):
     return FreeRun(outputs, tf.concat(end, 1), trajectory if states else None)
 
 
-def _parts(network, state):
+def _apart(network, state):
     """Loops carry the parts of a state apart: XLA copies none, and keeps those it needs."""
     return tuple(tf.split(state, network.parts, axis=1))
 

@@ -67,9 +67,6 @@ class GRU(Recurrent):
         b, beta = tf.unstack(self.bias)
         return driven(self.kernel), recurrent(self.recurrent_kernel), driven(b) + recurrent(beta)
 
-    def _parts(self, state: tf.Tensor) -> list[tf.Tensor]:
-        return [state, state]
-
     def in_units(self, location: npt.ArrayLike, scale: npt.ArrayLike) -> Self:
         """As :meth:`Recurrent.in_units`; the bias of the recurrent sum stays."""
         changed = super().in_units(location, scale)

@@ -56,7 +56,6 @@ class LSTM(Recurrent):
         """Four weighted sums for a unit: input gate, forget gate, candidate, output gate."""
         return 4
 
-    state_dim = property(lambda self: 2 * self.units, doc="Size of the state ``(h, c)``.")
     parts = property(lambda self: (self.units, self.units), doc="Of ``h`` and ``c``.")
 
     @classmethod
@@ -112,7 +111,6 @@ class IncrementLSTM(LSTM):
         TensorShape([3, 18])
     """
 
-    state_dim = property(lambda self: 2 * self.units + self.inputs, doc="Of ``(h, c, u)``.")
     parts = property(lambda self: (self.units, self.units, self.inputs), doc="Of ``(h, c, u)``.")
 
     @staticmethod
@@ -124,9 +122,6 @@ class IncrementLSTM(LSTM):
     def target_scale(data: tf.Tensor) -> tf.Tensor:
         """Root mean square increment."""
         return tf.sqrt(tf.reduce_mean((data[:, 1:] - data[:, :-1]) ** 2))
-
-    def _parts(self, state: tf.Tensor) -> list[tf.Tensor]:
-        return tf.split(state[:, : -self.inputs], 2, axis=1)
 
     def step(self, state: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
         """The step of an LSTM; the input is kept."""

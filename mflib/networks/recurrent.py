@@ -69,7 +69,8 @@ class Layer(Network):
     units = property(lambda self: self.recurrent_kernel.shape[0], doc="Their number.")
     inputs = property(lambda self: self.kernel.shape[0], doc="Size of the input.")
     outputs = property(lambda self: self.readout_bias.shape[0], doc="Size of the output.")
-    state_dim = property(lambda self: self.units, doc="Size of the state.")
+    parts = property(lambda self: (self.units,), doc="Sizes of the state's parts, of ``h`` first.")
+    state_dim = property(lambda self: sum(self.parts), doc="Size of the state.")
     dtype = property(lambda self: self.kernel.dtype, doc="Of weights, states and outputs.")
 
     @staticmethod
@@ -215,9 +216,10 @@ class Recurrent(Layer):
         """``W, U, b`` of all weighted sums."""
         return self.kernel, self.recurrent_kernel, self.bias
 
-    def _parts(self, state: tf.Tensor) -> list[tf.Tensor]:
-        """``h`` and what else of the state the cell needs."""
-        return tf.split(state, [self.units, self.state_dim - self.units], axis=1)
+    def _parts(self, state: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """``h``, and what the cell needs of the old state: ``c`` or, where there is none, ``h``."""
+        h, *others = tf.split(state, self.parts, axis=1)
+        return h, others[0] if others else h
 
     def in_units(self, location: npt.ArrayLike, scale: npt.ArrayLike) -> Self:
         """The same network for data ``location + scale * u`` instead of ``u``.
