@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
+import multiprocessing
 import os
 import platform
 import re
 import signal
-import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import nbformat
 import psutil
 from tqdm import tqdm
 
-from tools import check
+from tools import check, worker
 from tools.project import BookError, Chapter, Project, write_atomically
 
 UNKNOWN_SECONDS = 30.0  # weight in the progress bar of a chapter that has never run
@@ -125,8 +128,8 @@ async def _execute_all(project: Project, jobs: list[Job], limits: Limits) -> Non
 async def _execute_one(project: Project, job: Job, limits: Limits, bar: tqdm) -> None:
     """Execute one chapter into a temporary folder, check it, and move it into place."""
     target = project.executed(job.chapter, job.parameters["scale"])
-    with tempfile.TemporaryDirectory() as folder, open(f"{folder}/log", "w+b") as log:
-        output = Path(folder) / "executed.ipynb"
+    with tempfile.TemporaryDirectory() as folder:
+        output, log = Path(folder) / "executed.ipynb", Path(folder) / "log"
         declared = job.chapter.parameters()
         order = {
             "source": str(job.chapter.source),
@@ -135,40 +138,28 @@ async def _execute_one(project: Project, job: Job, limits: Limits, bar: tqdm) ->
             # A value equal to the declared one would only repeat the parameters cell.
             "parameters": {k: v for k, v in job.parameters.items() if declared[k] != v},
             "cell_timeout": limits.cell,
+            "log": str(log),
+            "environment": _environment(project),
         }
-        worker = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tools.worker"),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=log,
-            limit=2**24,  # a traceback is one line of the event stream
-            cwd=Path(__file__).parents[1],
-            env=_environment(project),
-            start_new_session=True,  # Ctrl-C reaches this process only, which stops the workers
-        )
-        assert worker.stdin is not None and worker.stdout is not None
-        cell = None
+        process, events = _start(order)
+        cell, failure = None, {"reason": "its process died"}
         try:
             async with asyncio.timeout(limits.chapter):
-                worker.stdin.write(json.dumps(order).encode() + b"\n")
-                failure = {"reason": "its process died"}
-                async for line in worker.stdout:
-                    event = json.loads(line)
+                while event := await asyncio.to_thread(_next, events):
                     if event["event"] == "failed":
                         failure = event
                     elif event["event"] == "started":
                         cell = event["cell"]
                     else:
                         bar.update(job.weights.get(event["cell"], 0))
-                await worker.wait()
+                await asyncio.to_thread(process.join)
         except TimeoutError:
             failure = {"reason": f"the chapter ran longer than {limits.chapter} s"}
         finally:
-            await _stop(worker)
-        if worker.returncode != 0:
-            log.seek(0)
-            tail = b"".join(log.readlines()[-15:]).decode(errors="replace")
-            details = failure.get("traceback") or tail
+            await asyncio.to_thread(_stop, process, events)
+        if process.exitcode != 0:
+            lines = log.read_text(errors="replace").splitlines() if log.is_file() else []
+            details = failure.get("traceback") or "\n".join(lines[-15:])
             raise BookError(_describe(job.chapter, cell, failure["reason"], details))
         notebook = nbformat.read(output, as_version=4)
     notebook.metadata.papermill.input_path = f"{job.chapter.page}.ipynb"
@@ -186,23 +177,40 @@ def verify(project: Project, chapter: Chapter, notebook: nbformat.NotebookNode, 
         raise BookError(f"{chapter.page}.ipynb ran, but it breaks the book's rules:\n  {lines}")
 
 
-async def _stop(worker: asyncio.subprocess.Process) -> None:
-    """End a worker and its kernel: ask by closing its input, insist after five seconds."""
-    if worker.returncode is not None:
-        return
+def _start(order: dict[str, Any]) -> tuple[BaseProcess, Connection]:
+    """Start a worker; return it, and the connection that brings its events."""
+    context: Any = multiprocessing.get_context(worker.SERVED)
+    context.set_forkserver_preload(worker.LIBRARIES)
+    events, theirs = context.Pipe()
+    process = context.Process(target=worker.main, args=(order, theirs))
+    # libraries read how many threads they may use, and where figures go, when they are imported
+    with patch.dict(os.environ, order["environment"]):
+        process.start()
+    theirs.close()
+    return process, events
+
+
+def _next(events: Connection) -> dict[str, Any] | None:
+    """Wait for a worker's next event; None if it has ended."""
     try:
-        family = psutil.Process(worker.pid).children(recursive=True)
+        return events.recv()
+    except (EOFError, OSError):
+        return None
+
+
+def _stop(process: BaseProcess, events: Connection) -> None:
+    """End a worker and its kernel: ask, and insist after five seconds."""
+    try:
+        family = psutil.Process(process.pid).children(recursive=True)
     except psutil.NoSuchProcess:
         family = []
-    if worker.stdin is not None:
-        worker.stdin.close()
-    try:
-        await asyncio.wait_for(worker.wait(), 5)
-    except TimeoutError:
-        worker.kill()
-        await worker.wait()
-    for process in psutil.wait_procs(family, timeout=0)[1]:
-        process.send_signal(signal.SIGKILL)
+    with suppress(OSError):  # it has ended
+        events.send("stop")
+    process.join(5)
+    process.kill()
+    process.join()
+    for relative in psutil.wait_procs(family, timeout=0)[1]:
+        relative.send_signal(signal.SIGKILL)
 
 
 def _environment(project: Project) -> dict[str, str]:
@@ -212,7 +220,7 @@ def _environment(project: Project) -> dict[str, str]:
     threads = {"OPENBLAS_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1"}
     environment = {**os.environ, **threads, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONNOUSERSITE": "1"}
     environment |= compiling(project)
-    environment.pop("MPLBACKEND", None)
+    environment["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
     # Start-up files in a reader's own IPython profile must not change the book.
     environment["IPYTHONDIR"] = str(project.build / "ipython")
     return environment
