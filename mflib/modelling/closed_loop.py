@@ -199,35 +199,37 @@ def _drive(network, every, inputs, state):
     samples = tf.transpose(inputs, (1, 0, 2))
 
     def step(k, parts):
-        parts = _apart(network, network.step(tf.concat(parts, 1), samples[k]))
+        parts = network.apart(network.step(tf.concat(parts, 1), samples[k]))
         return parts, parts if every else ()
 
-    start = _apart(network, state)
+    start = network.apart(state)
     end, visited = scan(step, start, inputs.shape[1], start if every else ())
     return tf.transpose(tf.concat(visited, 2), (1, 0, 2)) if every else tf.concat(end, 1)
 
 
 @jit
 def _free_run(network, state, steps, states):
-    start = _apart(network, state)
-    end, visited = scan(
-        lambda _, parts: (_apart(network, network.closed_step(tf.concat(parts, 1))), parts),
-        start,
-        steps,
-        start,
-    )
-    # reading all outputs off at once is one large product instead of `steps` small ones
-    trajectory = tf.concat([tf.reshape(part, (-1, part.shape[2])) for part in visited], 1)
-    outputs, trajectory = (
-        tf.transpose(tf.reshape(x, (steps, state.shape[0], -1)), (1, 0, 2))
-        for x in (network.readout(trajectory), trajectory)
-    )
-    return FreeRun(outputs, tf.concat(end, 1), trajectory if states else None)
+    # the parts of a state are carried apart: XLA copies none, and keeps those it needs
+    axis, step = network.closed_loop(state.shape[0])
+    start = tuple(part if axis else tf.transpose(part) for part in network.apart(state))
+    like, _ = step(start)
+    at_end = isinstance(like, tuple)
+    kept = start if states or at_end else ()
 
+    def forwards(_, parts):
+        outputs, after = step(parts)
+        return after, (outputs, parts if kept else ())
 
-def _apart(network, state):
-    """Loops carry the parts of a state apart: XLA copies none, and keeps those it needs."""
-    return tuple(tf.split(state, network.parts, axis=1))
+    end, (outputs, visited) = scan(forwards, start, steps, (like, kept))
+    if at_end:  # one large product instead of `steps` small ones
+        flat = tf.concat([tf.reshape(part, (-1, part.shape[2])) for part in visited], 1)
+        outputs = tf.reshape(network.readout(flat), (steps, state.shape[0], -1))
+    by_run = (1, 0, 2) if axis else (2, 0, 1)
+    return FreeRun(
+        tf.transpose(outputs, by_run),
+        tf.concat([part if axis else tf.transpose(part) for part in end], 1),
+        tf.concat([tf.transpose(part, by_run) for part in visited], 2) if states else None,
+    )
 
 
 @jit

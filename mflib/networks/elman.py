@@ -27,6 +27,8 @@ class Elman(Recurrent):
         TensorShape([3, 8])
     """
 
-    def cell(self, a: tf.Tensor, c: tf.Tensor) -> tf.Tensor:
+    def cell(
+        self, a: tf.Tensor, parts: tuple[tf.Tensor, ...], axis: int = 1
+    ) -> tuple[tf.Tensor, ...]:
         """``tanh`` of the weighted sum ``a``; the state holds nothing besides ``h``."""
-        return tf.tanh(a)
+        return (tf.tanh(a),)

@@ -49,11 +49,13 @@ class GRU(Recurrent):
         """As :meth:`Layer.layout`; the bias has a row for either sum, input and recurrent."""
         return super().layout(inputs, units, outputs) | {"bias": (2, 3 * units)}
 
-    def cell(self, a: tf.Tensor, c: tf.Tensor) -> tf.Tensor:
+    def cell(
+        self, a: tf.Tensor, parts: tuple[tf.Tensor, ...], axis: int = 1
+    ) -> tuple[tf.Tensor, ...]:
         """The new ``h`` from four weighted sums, the candidate's in two parts, and the old."""
-        a_z, a_r, driven, recurrent = tf.split(a, 4, axis=1)
+        a_z, a_r, driven, recurrent = tf.split(a, 4, axis)
         g = tf.tanh(driven + sigmoid(a_r) * recurrent)
-        return g + sigmoid(a_z) * (c - g)
+        return (g + sigmoid(a_z) * (parts[0] - g),)
 
     def _sums(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         # the candidate's sum comes in two parts: what the input drives, and what is recurrent

@@ -77,11 +77,11 @@ class LSTM(Recurrent):
         bias = tf.constant(np.repeat([0, 1, 0, 0], network.units), network.dtype)
         return replace(network, bias=bias, peepholes=network.peepholes if peepholes else None)
 
-    def signals(self, a: tf.Tensor, c: tf.Tensor) -> dict[str, tf.Tensor]:
+    def signals(self, a: tf.Tensor, c: tf.Tensor, axis: int = 1) -> dict[str, tf.Tensor]:
         """The gates ``i, f, o``, the candidate ``g`` and the new ``c`` of :meth:`cell`."""
-        a_i, a_f, a_g, a_o = tf.split(a, 4, axis=1)
+        a_i, a_f, a_g, a_o = tf.split(a, 4, axis)
         if self.peepholes is not None:
-            p_i, p_f, p_o = tf.unstack(self.peepholes)
+            p_i, p_f, p_o = tf.unstack(tf.expand_dims(self.peepholes, 2 - axis))
             a_i, a_f = a_i + p_i * c, a_f + p_f * c
         f, i, g = sigmoid(a_f), sigmoid(a_i), tf.tanh(a_g)
         c = f * c + i * g
@@ -89,10 +89,12 @@ class LSTM(Recurrent):
             a_o += p_o * c
         return {"i": i, "f": f, "g": g, "o": sigmoid(a_o), "c": c}
 
-    def cell(self, a: tf.Tensor, c: tf.Tensor) -> tf.Tensor:
-        """The new state from the four weighted sums ``a = u W + h U + b`` and the old ``c``."""
-        new = self.signals(a, c)
-        return tf.concat([new["o"] * tf.tanh(new["c"]), new["c"]], axis=1)
+    def cell(
+        self, a: tf.Tensor, parts: tuple[tf.Tensor, ...], axis: int = 1
+    ) -> tuple[tf.Tensor, ...]:
+        """The new ``h`` and ``c`` from four weighted sums ``a = u W + h U + b`` and the old."""
+        new = self.signals(a, parts[1], axis)
+        return new["o"] * tf.tanh(new["c"]), new["c"]
 
 
 class IncrementLSTM(LSTM):
@@ -131,7 +133,7 @@ class IncrementLSTM(LSTM):
         """``y = u + h V + d``."""
         return state[:, -self.inputs :] + super().readout(state)
 
-    closed_step = Network.closed_step  # in two products
+    closed_step, closed_loop = Network.closed_step, Network.closed_loop  # in two products
 
     def in_units(self, location: npt.ArrayLike, scale: npt.ArrayLike) -> Self:
         """As :meth:`Recurrent.in_units`; an increment has no location."""

@@ -7,6 +7,7 @@ TensorFlow extension types: they pass through compiled functions as arguments, a
 of the same shape share one compiled program.
 """
 
+from collections.abc import Callable
 from typing import Any, Self, get_type_hints
 
 import numpy as np
@@ -45,6 +46,21 @@ class Network(tf.experimental.ExtensionType):
     def closed_step(self, state: tf.Tensor) -> tf.Tensor:
         """One step of the closed loop, ``s' = F(s, G(s))``."""
         return self.step(state, self.readout(state))
+
+    def apart(self, state: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """What stands side by side in the state, each of shape ``(batch, size)``."""
+        return tuple(tf.split(state, self.parts, axis=1))
+
+    def closed_loop(self, batch: int) -> tuple[int, Callable]:
+        """The closed loop as compiled programs run it: the fastest form for so many states.
+
+        Returns:
+            int: The axis along which parts of the state, and outputs, have their units; the other
+                is the batch.
+            Callable: From the parts of a state its output, or ``()`` if outputs are best read off
+                all states at once, and the parts of the next.
+        """
+        return 1, lambda parts: ((), self.apart(self.closed_step(tf.concat(parts, 1))))
 
 
 class Layer(Network):
@@ -150,8 +166,16 @@ class Recurrent(Layer):
     bias: tf.Tensor
     standardised: bool = False
 
-    def cell(self, a: tf.Tensor, c: tf.Tensor) -> tf.Tensor:
-        """The new state from the weighted sums ``a`` and what of the old one it needs besides."""
+    def cell(
+        self, a: tf.Tensor, parts: tuple[tf.Tensor, ...], axis: int = 1
+    ) -> tuple[tf.Tensor, ...]:
+        """The parts of the new state from the weighted sums ``a`` and the parts of the old one.
+
+        Args:
+            a (batch, sums):
+            parts: As from :meth:`Network.apart`.
+            axis: That of the units; 0 if all these are transposed.
+        """
         raise NotImplementedError
 
     @staticmethod
@@ -198,28 +222,41 @@ class Recurrent(Layer):
 
     def step(self, state: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
         """The weighted sums, then the cell."""
-        h, c = self._parts(state)
         kernel, recurrent_kernel, bias = self._sums()
-        return self.cell(u @ kernel + h @ recurrent_kernel + bias, c)
+        parts = self.apart(state)
+        return tf.concat(self.cell(u @ kernel + parts[0] @ recurrent_kernel + bias, parts), 1)
 
     def closed_step(self, state: tf.Tensor) -> tf.Tensor:
         """``step(state, readout(state))`` in one product."""
         # u = h V + d makes u W + h U + b = h (V W + U) + (d W + b): closing the loop adds V W to
         # the recurrent kernel.
-        h, c = self._parts(state)
         kernel, recurrent_kernel, bias = self._sums()
-        recurrent_kernel = self.readout_kernel @ kernel + recurrent_kernel
+        closed = self.readout_kernel @ kernel + recurrent_kernel
         bias = tf.linalg.matvec(kernel, self.readout_bias, transpose_a=True) + bias
-        return self.cell(h @ recurrent_kernel + bias, c)
+        parts = self.apart(state)
+        return tf.concat(self.cell(parts[0] @ closed + bias, parts), 1)
+
+    def closed_loop(self, batch: int) -> tuple[int, Callable]:
+        """Of several states as columns: what is done to each number runs along the batch."""
+        if batch == 1:
+            return super().closed_loop(batch)
+        kernel, recurrent_kernel, bias = self._sums()
+        closed = tf.matmul(kernel, self.readout_kernel, transpose_a=True, transpose_b=True)
+        closed += tf.transpose(recurrent_kernel)
+        weights = tf.concat([closed, tf.transpose(self.readout_kernel)], 0)
+        bias = tf.linalg.matvec(kernel, self.readout_bias, transpose_a=True) + bias
+        bias = tf.concat([bias, self.readout_bias], 0)[:, None]
+        sizes = closed.shape[0], self.outputs
+
+        def step(parts):
+            sums, outputs = tf.split(weights @ parts[0] + bias, sizes)
+            return outputs, self.cell(sums, parts, axis=0)
+
+        return 0, step
 
     def _sums(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """``W, U, b`` of all weighted sums."""
         return self.kernel, self.recurrent_kernel, self.bias
-
-    def _parts(self, state: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """``h``, and what the cell needs of the old state: ``c`` or, where there is none, ``h``."""
-        h, *others = tf.split(state, self.parts, axis=1)
-        return h, others[0] if others else h
 
     def in_units(self, location: npt.ArrayLike, scale: npt.ArrayLike) -> Self:
         """The same network for data ``location + scale * u`` instead of ``u``.
