@@ -13,14 +13,14 @@ from mflib.multifunctionality.tasks import seeing_double
 from mflib.networks.keras import to_keras
 from mflib.networks.lstm import LSTM
 
-torch = optional("torch")
+torch, jax = optional("torch"), optional("jax")
 
 SIZES = ((8, 32, 63), (16, 32, 63), (32, 32, 63))
 STEPS = 100
 
 
 def comparisons(sizes=SIZES, steps=STEPS) -> Iterator[Comparison]:
-    """Mflib's training beside Keras' ``fit`` and an ordinary PyTorch loop.
+    """Mflib's training beside Keras' ``fit`` and ordinary loops of PyTorch and JAX.
 
     A size is a number of units, the windows in a batch and their samples.
     """
@@ -34,6 +34,8 @@ def comparisons(sizes=SIZES, steps=STEPS) -> Iterator[Comparison]:
         }
         if torch:
             peers["PyTorch nn.LSTM"] = torch_loop(network, data, config)
+        if jax:
+            peers["JAX scan"] = jax_loop(network, data, config)
 
         def ours(network=network, config=config):
             train(network, data, config, progress=False)
@@ -97,6 +99,56 @@ def torch_loop(network: LSTM, data, config: TrainingConfig):
             torch.nn.utils.clip_grad_norm_(parameters, config.clip)
             adam.step()
             schedule.step()
+        return config.steps
+
+    return run
+
+
+def jax_loop(network: LSTM, data, config: TrainingConfig):
+    """One program: a scan over steps around the gradient of a scan over a window."""
+    np_, random, samples = jax.numpy, jax.random, jax.numpy.asarray(np.stack(data) / 5)
+    first_weights = {name: np_.asarray(w.numpy()) for name, w in network.weights().items()}
+    map_all, offsets = jax.tree.map, np_.arange(config.window + 1)
+
+    def loss(w, inputs, targets):
+        driven = inputs @ w["kernel"] + w["bias"]
+
+        def step(carry, driven_now):
+            h, c = carry
+            i, f, g, o = np_.split(driven_now + h @ w["recurrent_kernel"], 4, axis=1)
+            c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * np_.tanh(g)
+            h = jax.nn.sigmoid(o) * np_.tanh(c)
+            return (h, c), h
+
+        zeros = np_.zeros((config.batch, network.units))
+        _, hs = jax.lax.scan(step, (zeros, zeros), driven)
+        error = hs @ w["readout_kernel"] + w["readout_bias"] - targets
+        return (error[config.burn_in :] ** 2).mean()
+
+    def adam_step(carry, number):
+        w, m, v, key = carry
+        key, *keys = random.split(key, 4)
+        task = random.randint(keys[0], (config.batch,), 0, len(samples))
+        first = random.randint(keys[1], (config.batch,), 0, samples.shape[1] - config.window)
+        drawn = samples[task, first + offsets[:, None]]
+        inputs = drawn[:-1] + 0.03 * random.normal(keys[2], drawn[:-1].shape)
+        value, gradient = jax.value_and_grad(loss)(w, inputs, drawn[1:])
+        norm = np_.sqrt(sum((g**2).sum() for g in gradient.values()))
+        gradient = map_all(lambda g: g * np_.minimum(1, config.clip / norm), gradient)
+        m = map_all(lambda m, g: 0.9 * m + 0.1 * g, m, gradient)
+        v = map_all(lambda v, g: 0.999 * v + 0.001 * g**2, v, gradient)
+        rate = config.learning_rate * (1 + np_.cos(np_.pi * number / config.steps)) / 2
+        rate *= np_.sqrt(1 - 0.999 ** (number + 1)) / (1 - 0.9 ** (number + 1))
+        w = map_all(lambda w, m, v: w - rate * m / (np_.sqrt(v) + 1e-7), w, m, v)
+        return (w, m, v, key), value
+
+    @jax.jit
+    def trained(w, key):
+        zeros = map_all(np_.zeros_like, w)
+        return jax.lax.scan(adam_step, (w, zeros, zeros, key), np_.arange(float(config.steps)))[1]
+
+    def run():
+        np.asarray(trained(first_weights, random.key(0)))
         return config.steps
 
     return run

@@ -11,7 +11,7 @@ from benchmarks.__main__ import BENCHMARKS
 from benchmarks.timing import Result, measure, table, write
 
 TINY = {
-    "free_run": {"sizes": ((1, 30), (3, 25)), "scanned": (4,)},
+    "free_run": {"sizes": ((1, 30), (3, 25)), "units": (4,), "all_peers": 4},
     "training": {"sizes": ((3, 4, 20),), "steps": 4},
     "wide_training": {"sizes": ((5, 4, 20),), "steps": 4},
     "systems": {"points": 200, "members": 10},
@@ -23,6 +23,7 @@ TINY = {
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_a_benchmark_runs(name, tmp_path):
     comparisons = importlib.import_module(f"benchmarks.{name}").comparisons(**TINY[name])
