@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import importlib
 import json
+import platform
+import re
+import subprocess
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -14,7 +19,10 @@ from types import ModuleType
 import numpy as np
 from tqdm import tqdm
 
+from mflib.modelling.training import processors
+
 ROUNDS = 5
+PEERS = ("torch", "jax", "numba", "onnx", "onnxruntime", "dysts")  # of requirements-bench.txt
 
 
 @dataclass(frozen=True)
@@ -99,9 +107,27 @@ def table(results: list[Result]) -> str:
 
 
 def write(results: list[Result], path: Path) -> None:
-    """The results as JSON."""
+    """The results as JSON, with what they were measured on and with."""
+    packages = ("mflib", "tensorflow", "keras", "numpy", "scipy", *PEERS)
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True)
+    made = {
+        "date": datetime.now(UTC).date().isoformat(),
+        "commit": commit.stdout.strip(),
+        "machine": f"{_processor()}, {processors()} processors",
+        "rounds": ROUNDS,
+        "versions": {name: version(name) for name in packages if find_spec(name)},
+    }
+    table = {"made": made, "results": [asdict(result) for result in results]}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps([asdict(result) for result in results], indent=1) + "\n")
+    path.write_text(json.dumps(table, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _processor() -> str:
+    listed = Path("/proc/cpuinfo")
+    names = (
+        re.findall(r"^model name\s*: (.*)", listed.read_text(), re.M) if listed.is_file() else []
+    )
+    return names[0] if names else platform.processor()
 
 
 def _engineering(seconds: float, unit: str) -> str:

@@ -36,4 +36,6 @@ def test_a_benchmark_runs(name, tmp_path):
         assert result["ratio_low"] <= result["ratio"] <= result["ratio_high"]
     assert len(table(results).splitlines()) == 2 + len(results)
     write(results, tmp_path / "bench.json")
-    assert [Result(**row) for row in json.loads((tmp_path / "bench.json").read_text())] == results
+    written = json.loads((tmp_path / "bench.json").read_text())
+    assert [Result(**row) for row in written["results"]] == results
+    assert written["made"]["machine"] and written["made"]["versions"]["tensorflow"]

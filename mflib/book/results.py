@@ -86,6 +86,43 @@ def versions_table() -> Html:
     return scrolling_table("Software behind this build", ["Package", "Version"], rows)
 
 
+def benchmarks() -> dict[str, Any]:
+    """What ``make bench`` last recorded: how it was ``made``, and a list of ``results``."""
+    text = (project_root() / "data" / "benchmarks.json").read_text(encoding="utf-8")
+    return json.loads(text)
+
+
+def benchmarks_table(caption: str, *kinds: str) -> Html:
+    """Show the measurements whose names begin with one of some words, slower ones marked.
+
+    Args:
+        caption: Of the table.
+        kinds: Such as ``"free run"`` or ``"training"``.
+    """
+    rows = []
+    for one in benchmarks()["results"]:
+        if one["name"].startswith(kinds):
+            low, ratio, high = (one[key] for key in ("ratio_low", "ratio", "ratio_high"))
+            word = "faster" if low > 1 else "slower" if high < 1 else "about equal"
+            times = (f"{_seconds(one[key])} a {one['unit']}" for key in ("ours", "peer_value"))
+            spread = f"{_three(ratio)} ({_three(low)} to {_three(high)})"
+            rows.append([escape(one["name"]), escape(one["peer"]), *times, spread, word])
+    columns = ["What", "Beside", "mflib", "The other", "Ratio (least, largest)", "mflib is"]
+    return scrolling_table(caption, columns, rows)
+
+
+def _seconds(value: float) -> str:
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if value >= size or unit == "µs":
+            return f"{_three(value / size)}&nbsp;{unit}"
+    raise AssertionError
+
+
+def _three(value: float) -> str:
+    """Three digits, without an exponent."""
+    return f"{float(f'{value:.3g}'):,.10g}"
+
+
 def _collected(name: str) -> Any:
     path = project_root() / "_build" / name
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
