@@ -11,7 +11,7 @@ from mflib.modelling.closed_loop import free_run, warm_up
 from mflib.networks.elman import Elman
 from mflib.networks.gru import GRU
 from mflib.networks.keras import to_keras
-from mflib.networks.lstm import LSTM, IncrementLSTM
+from mflib.networks.lstm import LSTM, IncrementLSTM, beside, stacked, unstacked
 from mflib.networks.recurrent import Memoryless, cast
 from mflib.networks.reservoirs import ContinuousReservoir, random_weights
 
@@ -315,4 +315,19 @@ def test_an_increment_network_adds_what_the_lstm_says():
     again = moved.step(moved.initial_state(4), [3.0, -1.0] + 2.0 * u)
     np.testing.assert_allclose(
         moved.readout(again), [3.0, -1.0] + 2.0 * network.readout(state), rtol=1e-12
+    )
+
+
+@pytest.mark.parametrize("peepholes", [False, True])
+def test_networks_beside_each_other_are_what_each_is_alone(peepholes):
+    sizes = {"inputs": 2, "units": 3, "outputs": 1, "peepholes": peepholes, "dtype": "float64"}
+    networks = [randomised(LSTM.create(**sizes), seed) for seed in range(4)]
+    together = LSTM(**beside(stacked(networks)))
+    inputs = np.random.default_rng(0).normal(size=(5, 20, 2))
+    expected = [network.readout(warm_up(network, inputs)) for network in networks]
+    found = together.readout(warm_up(together, inputs))
+    np.testing.assert_allclose(found, np.concatenate(expected, axis=1), atol=1e-12)
+    again = [network.weights() for network in unstacked(stacked(networks))]
+    tf.nest.map_structure(
+        np.testing.assert_array_equal, again, [network.weights() for network in networks]
     )

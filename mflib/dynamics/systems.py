@@ -235,7 +235,7 @@ def components(function: Callable, t: float, x: np.ndarray) -> np.ndarray:
 
 def complex_steps(function: Callable, t: float, x: np.ndarray) -> np.ndarray:
     """Derivatives of components by coordinates, shape (dim, dim, ...), of ``x``, (dim, ...)."""
-    moved = x[:, None] + IMAGINARY * 1j * _axes(x)
+    moved = x[:, None] + IMAGINARY * 1j * _axes(len(x), x.ndim)
     return components(function, t, moved).imag / IMAGINARY
 
 
@@ -243,14 +243,16 @@ def differences(function: Callable, t: float, x: np.ndarray) -> np.ndarray:
     """As :func:`complex_steps`, for any function, by central differences."""
     step = np.cbrt(np.finfo(float).eps) * (1 + np.abs(x))
     ahead, behind = (
-        components(function, t, x[:, None] + side * _axes(x) * step) for side in (1, -1)
+        components(function, t, x[:, None] + side * _axes(len(x), x.ndim) * step)
+        for side in (1, -1)
     )
     return (ahead - behind) / (2 * step)
 
 
-def _axes(x: np.ndarray) -> np.ndarray:
-    """Unit vectors, shape (dim, dim, 1, ...), to move points of the shape (dim, ...) along."""
-    return np.eye(len(x)).reshape(len(x), len(x), *[1] * (x.ndim - 1))
+@functools.cache
+def _axes(dim: int, axes: int) -> np.ndarray:
+    """Unit vectors, shape (dim, dim, 1, ...), to move points of shape (dim, ...) along."""
+    return np.eye(dim).reshape(dim, dim, *[1] * (axes - 1))
 
 
 @functools.cache

@@ -8,9 +8,11 @@ every task passes the strict judge.
 The criteria are constants of this module: they were fixed before any network was trained.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +20,10 @@ from scipy.signal import argrelmax
 from scipy.spatial import cKDTree
 
 from mflib import checks
-from mflib.modelling.closed_loop import free_run, warm_up
 from mflib.multifunctionality.tasks import Circle, ClosedCurve, cues
-from mflib.networks.recurrent import Network
+
+if TYPE_CHECKING:  # judging an orbit needs no TensorFlow
+    from mflib.networks.recurrent import Network
 
 #: Length of a free run, in periods of its task.
 PERIODS = 100
@@ -232,6 +235,8 @@ def judge(
         >>> judgement.multifunctional
         False
     """
+    from mflib.modelling.closed_loop import warm_up
+
     _named(tasks)
     cue = np.concatenate([cues(task, cue_length, dt, cues_per_task) for task in tasks])
     return judge_states(network, warm_up(network, cue), tasks, dt, seed=seed)
@@ -249,6 +254,8 @@ def judge_states(
         states (tasks * cues, state_dim): Those of the first task first, as many for each.
         tasks, dt, seed: As for :func:`judge`.
     """
+    from mflib.modelling.closed_loop import free_run
+
     _named(tasks)
     states = np.asarray(states)
     if len(states) % len(tasks) or not len(states):
