@@ -205,9 +205,7 @@ class Attractor:
         """What there is to learn from: independent orbits, shape ``(20, 1000, dim)``."""
         return self._placed(_orbits(self.flow, self.dt))
 
-    def orbits(
-        self, count: int, steps: int, seed: int = 0, substeps: int = SUBSTEPS
-    ) -> np.ndarray:
+    def orbits(self, count: int, steps: int, seed: int = 0, substeps: int = SUBSTEPS) -> np.ndarray:
         """More independent orbits on the attractor, shape ``(count, steps, dim)``.
 
         Two ``substeps`` of the integrator in a sample are enough where no orbit is to be forecast.
