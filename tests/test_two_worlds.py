@@ -169,3 +169,10 @@ def test_the_refinement_is_used():
 def test_refusals(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_two_steps_in_a_sample_are_enough_to_stay_on_the_attractor():
+    task = EIGHT[0]
+    few, many = (task.orbits(4, 4000, seed=3, substeps=n) for n in (2, 5))
+    assert np.abs(few - many)[:, 0].max() > 0  # chaos has parted them before the first sample
+    assert name_attractors(few, EIGHT[:2]) == name_attractors(many, EIGHT[:2]) == ["lorenz"] * 4

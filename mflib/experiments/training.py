@@ -102,11 +102,12 @@ class LorenzTraining:
 
     def trained(self) -> tuple[LSTM, float]:
         """The trained network and the processor's seconds it took, compilation left out."""
-        replace(self, steps=STEPS_PER_CALL, iterations=min(self.iterations, 1))._train()
+        replace(self, steps=STEPS_PER_CALL, iterations=min(self.iterations, 1)).network()
         begin = time.process_time()
-        return self._train(), time.process_time() - begin
+        return self.network(), time.process_time() - begin
 
-    def _train(self) -> LSTM:
+    def network(self) -> LSTM:
+        """The trained network."""
         kind = IncrementLSTM if self.increments else LSTM
         network = kind.create(inputs=3, units=self.units, seed=self.seed)
         data, config, seed = [lorenz().data], self.config, self.seed

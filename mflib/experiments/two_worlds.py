@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 from mflib.modelling.refinement import RefinementConfig
+from mflib.modelling.training import TrainingConfig
 from mflib.multifunctionality.identity import ask_for_attractors
 from mflib.multifunctionality.recipes import chaos_training, train_tasks
 from mflib.multifunctionality.tasks import Attractor
@@ -70,6 +71,27 @@ class Worlds:
         return train_tasks(tasks, self.units, config, refinement, seed=seed, progress=progress)
 
 
+@dataclass(frozen=True)
+class WithoutMemory:
+    """A network trained on single samples of two worlds in one place, its state reset for each."""
+
+    seed: int
+    names: str = "lorenz halvorsen"
+    units: int = 64
+    steps: int = 2000
+
+    @property
+    def name(self) -> str:
+        """Of the network's file."""
+        return f"memoryless_{self.units}_{self.seed}"
+
+    def trained(self) -> LSTM:
+        """The network after training; it is to be run without memory, too."""
+        tasks = [WORLDS[name] for name in self.names.split()]
+        config = TrainingConfig(self.steps, 512, window=1, burn_in=0, learning_rate=1e-2)
+        return train_tasks(tasks, self.units, config, seed=self.seed, progress=False)
+
+
 def worlds(configuration: Worlds) -> dict:
     """Train a network and see on which worlds it ends, as :func:`ask_for_attractors` does."""
     return ask_for_attractors(configuration.trained(progress=False), configuration.tasks())
@@ -85,3 +107,5 @@ TWO_WORLDS = [
     Worlds("lorenz halvorsen", distance, 64, seed, 30_000, 1e-4, 60, 32, 200)
     for distance, seed in ((0.0, 0), (0.0, 1), (0.0, 2), (2.0, 0), (4.0, 0), (6.0, 0))
 ]
+#: Controls for the first of these, kept in ``data/``.
+WITHOUT_MEMORY = [WithoutMemory(seed) for seed in range(3)]

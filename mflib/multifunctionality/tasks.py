@@ -205,13 +205,17 @@ class Attractor:
         """What there is to learn from: independent orbits, shape ``(20, 1000, dim)``."""
         return self._placed(_orbits(self.flow, self.dt))
 
-    def orbits(self, count: int, steps: int, seed: int = 0) -> np.ndarray:
-        """More independent orbits on the attractor, shape ``(count, steps, dim)``."""
+    def orbits(self, count: int, steps: int, seed: int = 0, substeps: int = SUBSTEPS) -> np.ndarray:
+        """More independent orbits on the attractor, shape ``(count, steps, dim)``.
+
+        Two ``substeps`` of the integrator in a sample are enough where no orbit is to be forecast.
+        """
         points = np.concatenate(_orbits(self.flow, self.dt))
         rng = np.random.default_rng(seed)
         start = points[rng.integers(len(points), size=checks.count("count", count))]
         start = start + 1e-2 * points.std(axis=0) * rng.normal(size=start.shape)
-        return self._placed(_sampled(self.flow, start, self.dt, checks.count("steps", steps)))
+        steps, substeps = checks.count("steps", steps), checks.count("substeps", substeps)
+        return self._placed(_sampled(self.flow, start, self.dt, steps, substeps))
 
     def _placed(self, points: np.ndarray) -> np.ndarray:
         known = _orbits(self.flow, self.dt)
@@ -234,9 +238,11 @@ def _orbits(flow: System, dt: float) -> np.ndarray:
     return _sampled(flow, settled, dt, SEGMENT)
 
 
-def _sampled(flow: System, start: np.ndarray, dt: float, steps: int) -> np.ndarray:
-    total = SUBSTEPS * (APART + steps - 1)
-    return ensemble(flow, start, total, dt / SUBSTEPS, keep=steps, every=SUBSTEPS).points
+def _sampled(
+    flow: System, start: np.ndarray, dt: float, steps: int, substeps: int = SUBSTEPS
+) -> np.ndarray:
+    total = substeps * (APART + steps - 1)
+    return ensemble(flow, start, total, dt / substeps, keep=steps, every=substeps).points
 
 
 def seeing_double(x_cen: float = 0.0, radius: float = 5.0) -> tuple[Circle, Circle]:
