@@ -1,5 +1,6 @@
 """What the book claims: `data/claims.toml`, read and validated; and numbers in words."""
 
+import functools
 import math
 import tomllib
 from collections.abc import Callable
@@ -103,18 +104,23 @@ def load_claims(path: str | Path | None = None) -> dict[str, Claim]:
         ValueError: If the file is no valid TOML, or an entry breaks a rule of the file's header.
     """
     path = project_root() / "data" / "claims.toml" if path is None else Path(path)
+    return dict(_claims(path.read_text(encoding="utf-8"), path.name))
+
+
+@functools.cache  # a chapter records two dozen claims, and the file is long
+def _claims(text: str, file: str) -> dict[str, Claim]:
     try:
-        chapters = tomllib.loads(path.read_text(encoding="utf-8"))
+        chapters = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path.name} is not valid TOML: {error}") from error
+        raise ValueError(f"{file} is not valid TOML: {error}") from error
     claims = {}
     for chapter, quantities in chapters.items():
         if not isinstance(quantities, dict):
-            raise ValueError(f"{path.name}: '{chapter}' is not a table [chapter.quantity]")
+            raise ValueError(f"{file}: '{chapter}' is not a table [chapter.quantity]")
         for quantity, entry in quantities.items():
             id = f"{chapter}.{quantity}"
             if problem := _problem(entry):
-                raise ValueError(f"{path.name}, [{id}]: {problem}")
+                raise ValueError(f"{file}, [{id}]: {problem}")
             fields: dict[str, Any]
             fields = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
             criterion = next(key for key in _CRITERIA if key in fields)

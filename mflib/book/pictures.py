@@ -37,7 +37,7 @@ def movie(figure: Figure, draw: Callable[[int], None], frames: Sequence[int], al
 
     def webp(first, *rest):
         content, loop = io.BytesIO(), {"append_images": rest, "duration": 50, "loop": 0}
-        first.save(content, "webp", quality=60, method=4, save_all=True, **loop)
+        first.save(content, "webp", quality=60, method=2, save_all=True, **loop)
         return f"data:image/webp;base64,{base64.b64encode(content.getvalue()).decode()}"
 
     return Html(
@@ -62,11 +62,13 @@ def two_runs_movie(
     runs = np.concatenate([cues, outputs], axis=1)
     figure, panels = plt.subplots(1, len(tasks), figsize=(6.4, 3.5), dpi=150, sharey=True)
     words = {"ha": "center", "va": "center", "fontsize": 13, "linespacing": 1.5}
+    for axes, task in zip(panels, tasks, strict=True):
+        plane(axes, reach=1.15 * max(np.abs(runs).max(), task.radius)).axis("off")
 
     def draw(frame):
         for axes, run, task in zip(panels, runs, tasks, strict=True):
-            axes.clear()
-            plane(axes, reach=1.15 * max(np.abs(runs).max(), task.radius)).axis("off")
+            for artist in (*axes.lines, *axes.texts):  # of the frame before
+                artist.remove()
             colour, marker = ATTRACTORS[task.name]
             heard, drawn = run[: min(frame, length) + 1], run[length : frame + 1]
             axes.plot(*heard.T, color="#9a9a9a", linewidth=4, solid_capstyle="round")

@@ -138,6 +138,11 @@ class SeeingDouble:
         """How it is made, trained and cued."""
         return LEARNERS.get(self.kind) or RANDOM[self.kind, self.units]
 
+    @property
+    def name(self) -> str:
+        """Of the network's file."""
+        return f"seeing_double_{self.kind}_{self.units}_{self.x_cen:g}_{self.seed}"
+
     def trained(self) -> Network:
         """The network after training: of all its weights or, if it is random, of its readout."""
         return self.recipe.network(self.units, self.x_cen, self.seed)

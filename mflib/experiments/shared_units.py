@@ -23,6 +23,11 @@ class SharedUnits:
     units: int
     seed: int
 
+    @property
+    def name(self) -> str:
+        """Of the network's file."""
+        return f"seeing_double_{self.units}_{self.seed}"
+
     def trained(self) -> LSTM:
         """The network after training."""
         config = TrainingConfig()

@@ -84,13 +84,14 @@ def strict(outputs: npt.ArrayLike, task: ClosedCurve, dt: float) -> Verdict:
     if not np.all(np.isfinite(outputs)):
         return Verdict(False, "diverged", {})
     window = outputs[-round(WINDOW * task.period / dt) :]
-    moved = np.max(np.ptp(window, axis=0))
+    moved = max(np.ptp(x) for x in window.T)
     if isinstance(task, Circle):
         size, ahead = task.radius, 1
         distance, phase = _polar(window, task)
-        revolutions = np.array_split(distance, WINDOW)
+        first = [turn[0] for turn in np.array_split(np.arange(len(distance)), WINDOW)]
+        reach = np.maximum.reduceat(distance, first) - np.minimum.reduceat(distance, first)
         measures = {
-            "roundness": max(float(np.ptp(r)) for r in revolutions) / size,
+            "roundness": float(np.max(reach)) / size,
             "amplitude": float(np.mean(distance)) / size,
         }
     else:
