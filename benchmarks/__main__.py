@@ -45,9 +45,12 @@ def main() -> None:
     for library in PEERS:
         if find_spec(library) is None:
             print(f"{library} is not installed: nothing is compared with it")
-    results = [result for name in names for result in in_its_own_process(name)]
-    whole = names == BENCHMARKS
-    write(results, Path("data/benchmarks.json" if whole else "_build/bench.json"))
+    results = []
+    for name in names:  # what is measured is kept, whatever happens later
+        results += in_its_own_process(name)
+        write(results, Path("_build/bench.json"))
+    if names == BENCHMARKS:
+        write(results, Path("data/benchmarks.json"))
     print(table(results))
 
 

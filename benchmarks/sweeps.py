@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.timing import Comparison
 from mflib.book.sweeps import sweep
 
-POINTS, SECONDS = 16, 1.5
+POINTS, SECONDS = 16, 0.5
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def comparisons(count=POINTS, seconds=SECONDS) -> Iterator[Comparison]:
     yield Comparison(
         name=f"sweep of {count} points, two workers",
         peer="one worker",
-        unit="s / point",
+        unit="point",
         ours=lambda: run(2),
         theirs=lambda: run(1),
     )
