@@ -7,9 +7,14 @@ from typing import Any, ParamSpec, TypeVar
 
 import tensorflow as tf
 
-# XLA reads this when it compiles for the first time; a later flag, the user's own, wins. Loops are
-# up to a third faster with vectors as wide as the processor has them.
-os.environ["XLA_FLAGS"] = f"--xla_cpu_prefer_vector_width=512 {os.environ.get('XLA_FLAGS', '')}"
+# What makes loops up to twice as fast: vectors as wide as the processor has them, and loops that
+# touch little memory in a turn as one piece of machine code. XLA reads this when it compiles for
+# the first time; of a flag given twice the later, the user's own, wins.
+FLAGS = (
+    "--xla_cpu_prefer_vector_width=512 "
+    "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=30000"
+)
+os.environ["XLA_FLAGS"] = f"{FLAGS} {os.environ.get('XLA_FLAGS', '')}"
 
 P = ParamSpec("P")
 T = TypeVar("T")
