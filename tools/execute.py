@@ -26,7 +26,7 @@ from tqdm import tqdm
 from tools import check, worker
 from tools.project import BookError, Chapter, Project, write_atomically
 
-UNKNOWN_SECONDS = 30.0  # weight in the progress bar of a chapter that has never run
+UNKNOWN_SECONDS = 1.0  # of a cell that has never run: chapters with more cells start first
 
 
 @dataclass(frozen=True)
@@ -93,9 +93,8 @@ def last_good(project: Project, chapter: Chapter, scale: str) -> nbformat.Notebo
 def _weights(chapter: Chapter, last: nbformat.NotebookNode | None) -> dict[str, float]:
     """Guess the seconds that every code cell will take from the last execution."""
     cells = [cell.id for cell in chapter.read().cells if cell.cell_type == "code"]
-    seconds = last.metadata.papermill.duration if last else UNKNOWN_SECONDS
     known = {c.id: c.metadata.papermill.duration for c in last.cells} if last else {}
-    return {id: known.get(id) or seconds / len(cells) for id in cells}
+    return {id: known.get(id) or UNKNOWN_SECONDS for id in cells}
 
 
 async def _execute_all(project: Project, jobs: list[Job], limits: Limits) -> None:
