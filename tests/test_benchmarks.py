@@ -24,6 +24,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
+@pytest.mark.filterwarnings("ignore:The following arguments have no effect:UserWarning")
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_a_benchmark_runs(name, tmp_path):
     comparisons = importlib.import_module(f"benchmarks.{name}").comparisons(**TINY[name])
