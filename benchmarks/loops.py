@@ -33,12 +33,12 @@ def arrays(network: LSTM) -> dict[str, np.ndarray]:
 
 def c_loop(network: LSTM, start: np.ndarray):
     """``closed_loop.c``, compiled here for this processor; of one trajectory."""
-    source, library = (
-        Path(__file__).with_name("closed_loop.c"),
-        Path(tempfile.mkdtemp()) / "loop.so",
-    )
-    options = ("-O3", "-march=native", "-ffast-math", "-shared", "-fPIC")
-    subprocess.run([COMPILER, *options, source, "-o", library, "-lm"], check=True)
+    source, folder = Path(__file__).with_name("closed_loop.c"), Path(tempfile.mkdtemp())
+    options = ("-O3", "-march=native", "-ffast-math", "-fPIC", "-c")
+    subprocess.run([COMPILER, *options, source, "-o", folder / "loop.o"], check=True)
+    # linked without -ffast-math, which would change how this whole process rounds
+    library = folder / "loop.so"
+    subprocess.run([COMPILER, "-shared", folder / "loop.o", "-o", library, "-lm"], check=True)
     run, w = ctypes.CDLL(str(library)).run, arrays(network)
     weights = [w[name] for name in ("closed", "closed_bias", "readout_rows", "readout_bias")]
 
