@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import bdtr, ndtri, stdtrit
 
 from mflib import checks
 
@@ -60,6 +59,8 @@ def success_rate(
         >>> f"{success_rate(16, 16):.1%}"
         '100.0% (80.6% to 100.0%)'
     """
+    from scipy.stats import binomtest
+
     if trials is None:
         which = np.asarray(passed)
         if which.dtype != bool or which.size == 0:
@@ -67,12 +68,8 @@ def success_rate(
         passed, trials = int(which.sum()), which.size
     trials = checks.count("trials", trials)
     won = checks.count("passed", passed, least=0, most=trials)  # type: ignore[arg-type]
-    z = ndtri(0.975)
-    centre = (won + z**2 / 2) / (trials + z**2)
-    reach = z * np.sqrt(won * (trials - won) / trials + z**2 / 4) / (trials + z**2)
-    low = float(centre - reach) if won else 0.0  # without rounding
-    high = float(centre + reach) if won < trials else 1.0
-    return Estimate(won / trials, low, high, trials, over)
+    interval = binomtest(won, trials).proportion_ci(method="wilson")
+    return Estimate(won / trials, float(interval.low), float(interval.high), trials, over)
 
 
 def mean_estimate(
@@ -92,9 +89,11 @@ def mean_estimate(
         >>> f"{mean_estimate([1.0, 2.0, 3.0]):.2f}"
         '2.00 (-0.48 to 4.48)'
     """
+    from scipy.stats import t
+
     values = checks.reals("values", np.asarray(values, dtype=float), ("trials",), least=2)
     mean, count = float(values.mean()), len(values)
-    reach = float(stdtrit(count - 1, 0.975) * values.std(ddof=1)) / count**0.5
+    reach = float(t.ppf(0.975, count - 1) * values.std(ddof=1)) / count**0.5
     low, high = np.clip((mean - reach, mean + reach), *within)
     return Estimate(mean, float(low), float(high), count, over)
 
@@ -116,10 +115,12 @@ def median_estimate(values: npt.ArrayLike, *, over: str = "seeds") -> Estimate:
         >>> f"{median_estimate([3, 1, 2, 5, 4, 6, 7]):.0f}"
         '4 (1 to 7)'
     """
+    from scipy.stats import binom
+
     values = checks.reals("values", np.sort(np.asarray(values, dtype=float)), ("trials",), False, 6)
     if np.isnan(values[-1]):  # sorted last
         raise ValueError("values: got NaN, expected numbers")
     count = len(values)
-    outside = np.searchsorted(bdtr(np.arange(count), count, 0.5), 0.025) - 1
+    outside = int(binom.ppf(0.025, count, 0.5)) - 1
     low, high = values[outside], values[count - 1 - outside]
     return Estimate(float(np.median(values)), float(low), float(high), count, over)
