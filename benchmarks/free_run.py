@@ -55,7 +55,7 @@ def slow_peers(network: LSTM, cue: np.ndarray, start: np.ndarray, steps: int) ->
         "Keras model(x)": (loops.keras_loop(network, cue, call=True), 20),
         "Keras predict": (loops.keras_loop(network, cue, call=False), 10),
     }
-    if loops.onnx:
+    if loops.onnx and loops.onnxruntime:
         peers["ONNX Runtime"] = loops.onnx_loop(network, start), few
     if loops.torch:
         peers["PyTorch LSTMCell"] = loops.torch_loop(network, start), few

@@ -19,7 +19,7 @@ from benchmarks.timing import optional
 from mflib.networks.lstm import LSTM
 
 torch, jax, numba = optional("torch"), optional("jax"), optional("numba")
-onnx = optional("onnx") and optional("onnxruntime") and optional("onnx")
+onnx, onnxruntime = optional("onnx"), optional("onnxruntime")
 COMPILER = shutil.which("cc")
 
 
@@ -89,7 +89,6 @@ def numba_loop(network: LSTM, start: np.ndarray):
 
 def onnx_loop(network: LSTM, start: np.ndarray):
     """ONNX's operator ``Loop`` around the closed step, in ONNX Runtime."""
-    import onnxruntime
     from onnx import TensorProto, helper, numpy_helper
 
     w, (h0, c0) = arrays(network), np.split(start, 2, axis=1)

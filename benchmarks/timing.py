@@ -10,7 +10,6 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +18,8 @@ from types import ModuleType
 import numpy as np
 from tqdm import tqdm
 
+from mflib.book.claims import format_seconds
+from mflib.book.sweeps import provenance
 from mflib.modelling.training import processors
 
 ROUNDS = 5
@@ -100,7 +101,7 @@ def table(results: list[Result]) -> str:
         "|---|---|---:|---:|---:|",
     ]
     for r in results:
-        ours, theirs = (_engineering(value, r.unit) for value in (r.ours, r.peer_value))
+        ours, theirs = (f"{format_seconds(x)}/{r.unit}" for x in (r.ours, r.peer_value))
         ratio = f"**{r.ratio:,.3g}** ({r.ratio_low:,.3g} to {r.ratio_high:,.3g})"
         lines.append(f"| {r.name} | {r.peer} | {ours} | {theirs} | {ratio} |")
     return "\n".join(lines)
@@ -108,14 +109,15 @@ def table(results: list[Result]) -> str:
 
 def write(results: list[Result], path: Path) -> None:
     """The results as JSON, with what they were measured on and with."""
-    packages = ("mflib", "tensorflow", "keras", "numpy", "scipy", *PEERS)
+    peers = {name: version(name) for name in ("keras", *PEERS) if find_spec(name)}
+    about = provenance()
     commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True)
     made = {
-        "date": datetime.now(UTC).date().isoformat(),
+        "date": about["date"].partition("T")[0],
         "commit": commit.stdout.strip(),
         "machine": f"{_processor()}, {processors()} processors",
         "rounds": ROUNDS,
-        "versions": {name: version(name) for name in packages if find_spec(name)},
+        "versions": about["versions"] | peers,
     }
     table = {"made": made, "results": [asdict(result) for result in results]}
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -128,10 +130,3 @@ def _processor() -> str:
         re.findall(r"^model name\s*: (.*)", listed.read_text(), re.M) if listed.is_file() else []
     )
     return names[0] if names else platform.processor()
-
-
-def _engineering(seconds: float, unit: str) -> str:
-    for scale, prefix in ((1, "s"), (1e-3, "ms"), (1e-6, "µs")):
-        if seconds >= scale or prefix == "µs":
-            return f"{seconds / scale:.3g} {prefix}/{unit}"
-    raise AssertionError

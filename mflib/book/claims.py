@@ -195,6 +195,13 @@ def format_number(value: float | bool | None, digits: int = 4) -> str:
     return f"{float(mantissa):g}×10{str(int(exponent)).translate(_SUPERSCRIPT)}"
 
 
+def format_seconds(seconds: float) -> str:
+    """A time with three digits, in seconds, milliseconds or microseconds."""
+    if seconds >= 1:
+        return f"{seconds:.3g} s"
+    return f"{seconds * 1e3:.3g} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.3g} µs"
+
+
 def with_unit(text: str, unit: str | None) -> str:
     """A number in words, with its unit if it has one."""
     return f"{text} {unit}" if unit else text

@@ -5,7 +5,7 @@ from dataclasses import fields
 from html import escape
 from typing import Any
 
-from mflib.book.claims import load_claims, project_root
+from mflib.book.claims import format_seconds, load_claims, project_root
 from mflib.book.record import Record
 from mflib.book.tables import Html, scrolling_table
 
@@ -104,18 +104,12 @@ def benchmarks_table(caption: str, *kinds: str) -> Html:
         if one["name"].startswith(kinds):
             low, ratio, high = (one[key] for key in ("ratio_low", "ratio", "ratio_high"))
             word = "faster" if low > 1 else "slower" if high < 1 else "about equal"
-            times = (f"{_seconds(one[key])} a {one['unit']}" for key in ("ours", "peer_value"))
+            both = (format_seconds(one[key]) for key in ("ours", "peer_value"))
+            times = (f"{time.replace(' ', '&nbsp;')} a {one['unit']}" for time in both)
             spread = f"{_three(ratio)} ({_three(low)} to {_three(high)})"
             rows.append([escape(one["name"]), escape(one["peer"]), *times, spread, word])
     columns = ["What", "Beside", "mflib", "The other", "Ratio (least, largest)", "mflib is"]
     return scrolling_table(caption, columns, rows)
-
-
-def _seconds(value: float) -> str:
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if value >= size or unit == "µs":
-            return f"{_three(value / size)}&nbsp;{unit}"
-    raise AssertionError
 
 
 def _three(value: float) -> str:

@@ -44,6 +44,17 @@ def train_seeds(configuration: Any, seeds: Iterable[int]) -> list[Any]:
     return in_parallel(lambda seed: replace(configuration, seed=seed).trained(), seeds)
 
 
+def recorded_networks(configurations: Iterable, scale: str) -> list[Any]:
+    """Recorded networks; at scale ``"full"`` they are trained again. Several at a time.
+
+    Args:
+        configurations: As for :func:`load_or_train`.
+        scale ("quick" or "full"):
+    """
+    again = scale == "full"
+    return in_parallel(lambda one: one.trained() if again else load_or_train(one), configurations)
+
+
 def load_or_train(configuration: Any, folder: Path = NETWORKS) -> Recurrent:
     """The network of a configuration from its file; if there is none, it is trained and kept.
 
