@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from mflib import checks
 from mflib.dynamics import systems
@@ -24,8 +25,8 @@ COARSE = 0.1
 TURN = 63
 #: Orbits from which a network learns an attractor, and samples in each.
 SEGMENTS, SEGMENT = 20, 1000
-#: Steps of the integrator in a sample.
-SUBSTEPS = 5
+#: Steps of the integrator in a sample; and where only one sample is followed.
+SUBSTEPS, LED = 5, 2
 #: Samples after which orbits that began side by side are independent.
 APART = 200
 
@@ -217,12 +218,34 @@ class Attractor:
         steps, substeps = checks.count("steps", steps), checks.count("substeps", substeps)
         return self._placed(_sampled(self.flow, start, self.dt, steps, substeps))
 
+    def defect(self, points: npt.ArrayLike) -> float:
+        """How far a trajectory's steps are from those of the flow.
+
+        From each of its points the flow is followed for a step. What is returned is the root mean
+        square of what this misses the next point by, over that of the trajectory's own steps:
+        infinite for one that stands still or is not finite.
+
+        Args:
+            points (steps, dim): Two or more.
+        """
+        points = checks.reals("points", points, ("steps", self.flow.dim), finite=False, least=2)
+        if not np.all(np.isfinite(points)):
+            return np.inf
+        known = _orbits(self.flow, self.dt)
+        unit = (points[:-1] - np.asarray(self.centre)) * self._signs
+        start = known.mean(axis=(0, 1)) + known.std(axis=(0, 1)) * unit
+        led = self._placed(ensemble(self.flow, start, LED, self.dt / LED).points[:, -1])
+        missed, steps = np.mean((led - points[1:]) ** 2), np.mean(np.diff(points, axis=0) ** 2)
+        return float(np.sqrt(missed / steps)) if missed < np.inf and steps > 0 else np.inf
+
     def _placed(self, points: np.ndarray) -> np.ndarray:
         known = _orbits(self.flow, self.dt)
         unit = (points - known.mean(axis=(0, 1))) / known.std(axis=(0, 1))
-        if self.mirrored:
-            unit[..., 0] *= -1
-        return np.asarray(self.centre) + unit
+        return np.asarray(self.centre) + unit * self._signs
+
+    @property
+    def _signs(self) -> np.ndarray:
+        return np.where(self.mirrored & (np.arange(self.flow.dim) == 0), -1, 1)
 
 
 @functools.cache
