@@ -32,7 +32,7 @@ CASES = [
 def test_reference_values_within_error_bars_and_the_identity(name, reference):
     s = system(name, **reference["parameters"])
     steps = STEPS * (2 if name in ("chua", "thomas") else 1)  # they mix slowly
-    wait = min(s.transient, 150)
+    wait = min(s.transient, max(150, 5000 * s.dt))
     found = spectrum(s, steps=steps // 32, initial=reference["initial"], members=32, transient=wait)
     assert found.identity_error < 1e-3
     half = np.diff(found.intervals)[:, 0] / 2
