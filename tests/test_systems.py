@@ -84,7 +84,11 @@ BY_HAND = {
         (c - d * z * z, 0, -2 * d * x * z),
         (-2 * k * x, 0, -h),
     ],
-    "arneodo": lambda x, y, z, a, b, c: [(0, 1, 0), (0, 0, 1), (a - 3 * x * x, -b, -c)],
+    "sprott_tanh": lambda x, y, z, a: [
+        (0, 1, 0),
+        (0, 0, 1),
+        (2 / np.cosh(x) ** 2 - 1, -1, -a),
+    ],
     "sprott_max": lambda x, y, z, a, b, c: [(0, 1, 0), (0, 0, 1), (-b * (x > 0), -1, -a)],
     "tigan": lambda x, y, z, a, b, c: [(-a, a, 0), (c - a - a * z, 0, -a * x), (y, x, -b)],
     "blasius": lambda x, y, z, a, b, c, alpha1, alpha2, k1, z0: food_chain(

@@ -132,9 +132,9 @@ def abooee(t, state, *, a, b, c, d, h, k):
     return a * (y - x) + b * y * z * z, c * x - d * x * z * z, -h * z - k * x * x
 
 
-def arneodo(t, state, *, a, b, c):
+def sprott_tanh(t, state, *, a):
     x, y, z = state
-    return y, z, a * x - b * y - c * z - x * x * x
+    return y, z, -a * z - y - x + 2 * np.tanh(x)
 
 
 def sprott_max(t, state, *, a, b, c):
