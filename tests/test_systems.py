@@ -52,6 +52,69 @@ BY_HAND = {
         (y - b * z, x - 1, -b * x),
         (b * y + z, b * x, x - 1),
     ],
+    "burke_shaw": lambda x, y, z, s, v: [(-s, -s, 0), (-s * z, -1, -s * x), (s * y, s * x, 0)],
+    "rucklidge": lambda x, y, z, kappa, a: [(-kappa, a - z, -y), (1, 0, 0), (0, 2 * y, -1)],
+    "leipnik_newton": lambda x, y, z, a, b: [
+        (-a, 1 + 10 * z, 10 * y),
+        (5 * z - 1, -a, 5 * x),
+        (-5 * y, -5 * x, b),
+    ],
+    "rikitake": lambda x, y, z, mu, a: [(-mu, z, y), (z - a, -mu, x), (-y, -x, 0)],
+    "moore_spiegel": lambda x, y, z, T, R: [
+        (0, 1, 0),
+        (0, 0, 1),
+        (-T - 2 * R * x * y, R - T - R * x * x, -1),
+    ],
+    "finance": lambda x, y, z, a, b, c: [(y - a, x, 1), (-2 * x, -b, 0), (-1, 0, -c)],
+    "qi_chen": lambda x, y, z, a, b, c: [(-a, a + z, y), (c - z, -1, -x), (y, x, -b)],
+    "chen_lee": lambda x, y, z, a, b, c: [(a, -z, -y), (z, b, x), (y / 3, x / 3, c)],
+    "anishchenko_astakhov": lambda x, y, z, m, g: [
+        (m - z, 1, -x),
+        (-1, 0, 0),
+        (2 * g * x * (x > 0), 0, -g),
+    ],
+    "windmi": lambda x, y, z, a, b: [(0, 1, 0), (0, 0, 1), (-np.exp(x), -1, -a)],
+    "colpitts": lambda x, y, z, a, b, c, d, e: [
+        (0, 1, a * (z < e - 1)),
+        (-1, -b, -1),
+        (0, 1, -d),
+    ],
+    "abooee": lambda x, y, z, a, b, c, d, h, k: [
+        (-a, a + b * z * z, 2 * b * y * z),
+        (c - d * z * z, 0, -2 * d * x * z),
+        (-2 * k * x, 0, -h),
+    ],
+    "sprott_tanh": lambda x, y, z, a: [
+        (0, 1, 0),
+        (0, 0, 1),
+        (2 / np.cosh(x) ** 2 - 1, -1, -a),
+    ],
+    "sprott_max": lambda x, y, z, a, b, c: [(0, 1, 0), (0, 0, 1), (-b * (x > 0), -1, -a)],
+    "tigan": lambda x, y, z, a, b, c: [(-a, a, 0), (c - a - a * z, 0, -a * x), (y, x, -b)],
+    "blasius": lambda x, y, z, a, b, c, alpha1, alpha2, k1, z0: food_chain(
+        x, y, z, alpha1, k1, alpha2, 0, basal=0, top=-c * z0 / np.exp(z)
+    ),
+    "hastings_powell": lambda x, y, z, a1, b1, a2, b2, d1, d2: food_chain(
+        x, y, z, a1, b1, a2, b2, basal=-np.exp(x), top=0
+    ),
+    "muthuswamy_chua": lambda x, y, z, alpha, beta, L: [
+        (0, 1, 0),
+        (-1 / L, -beta * (z * z - 1) / L, -2 * beta * y * z / L),
+        (0, z - 1, y - alpha),
+    ],
+    "cellular": lambda x, y, z, p1, p2, p3, r, s: network(
+        [[p1, -s, -s], [-s, p2, -r], [-s, r, p3]], [abs(q) < 1 for q in (x, y, z)]
+    ),
+    "hopfield": lambda x, y, z, a: network(
+        [[2, -1.2, 0], [a, 1.71, 1.15], [-4.75, 0, 1.1]], np.cosh([x, y, z]) ** -2
+    ),
+    "beer": lambda x, y, z, tau: network(
+        [[5.422, -0.018, 2.75], [-0.24, 4.59, 1.21], [0.535, -2.25, 3.885]],
+        np.cosh(np.subtract([x, y, z], [4.108, 2.787, 1.114]) / 2) ** -2 / 4,
+        [1, tau, 1],
+    ),
+    "sprott_e": lambda x, y, z, a: [(0, z, y), (2 * x, -1, 0), (-a, 0, 0)],
+    "sprott_g": lambda x, y, z, a: [(a, 0, 1), (z, -1, x), (-1, 1, 0)],
     "van_der_pol": lambda x, v, mu: [(0, 1), (-2 * mu * x * v - 1, mu * (1 - x * x))],
     "hopf": lambda x, y, mu, omega: planar(x, y, omega, mu - x * x - y * y, -1),
     "subcritical_hopf": lambda x, y, mu, omega: planar(
@@ -79,6 +142,22 @@ def planar(x, y, omega, g, slope):
     return [
         (g + 2 * slope * x * x, 2 * slope * x * y - omega),
         (2 * slope * x * y + omega, g + 2 * slope * y * y),
+    ]
+
+
+def network(weights, slopes, time=1):
+    """Of leaky units that sum what others with these slopes say."""
+    return ((np.array(weights) * slopes - np.eye(3)).T / time).T
+
+
+def food_chain(x, y, z, a1, b1, a2, b2, *, basal, top):
+    """Of two species, each eaten by the next, in logarithms of numbers."""
+    x, y, z = np.exp([x, y, z])
+    first, second = 1 + b1 * x, 1 + b2 * y
+    return [
+        (basal + a1 * b1 * x * y / first**2, -a1 * y / first, 0),
+        (a1 * x / first**2, a2 * b2 * y * z / second**2, -a2 * z / second),
+        (0, a2 * y / second**2, top),
     ]
 
 
@@ -118,7 +197,7 @@ def test_an_entry_says_all_and_its_attractor_is_bounded(name):
 
 
 def test_catalogue_has_what_the_book_names():
-    assert len(FLOWS) == 15
+    assert len(FLOWS) == 38
     assert MAPS == ["logistic", "henon"]
     with pytest.raises(ValueError, match="kind: got 'flows'"):
         names("flows")

@@ -32,6 +32,11 @@ def _size(x):
     return x * np.sign(np.real(x))
 
 
+def _positive(x):
+    """The number if it is positive and else zero, as above."""
+    return (x + _size(x)) / 2
+
+
 def chua(t, state, *, alpha, beta, m0, m1):
     x, y, z = state
     diode = m1 * x + (m0 - m1) / 2 * (_size(x + 1) - _size(x - 1))
@@ -65,6 +70,130 @@ def aizawa(t, state, *, a, b, c, d, e, f):
 def lorenz84(t, state, *, a, b, F, G):
     x, y, z = state
     return -y * y - z * z - a * (x - F), x * y - b * x * z - y + G, b * x * y + x * z - z
+
+
+def burke_shaw(t, state, *, s, v):
+    x, y, z = state
+    return -s * (x + y), -y - s * x * z, s * x * y + v
+
+
+def rucklidge(t, state, *, kappa, a):
+    x, y, z = state
+    return -kappa * x + a * y - y * z, x, y * y - z
+
+
+def leipnik_newton(t, state, *, a, b):
+    x, y, z = state
+    return -a * x + y + 10 * y * z, -x - a * y + 5 * x * z, b * z - 5 * x * y
+
+
+def rikitake(t, state, *, mu, a):
+    x, y, z = state
+    return y * z - mu * x, (z - a) * x - mu * y, 1 - x * y
+
+
+def moore_spiegel(t, state, *, T, R):
+    x, y, z = state
+    return y, z, -z - (T - R + R * x * x) * y - T * x
+
+
+def finance(t, state, *, a, b, c):
+    x, y, z = state
+    return z + (y - a) * x, 1 - b * y - x * x, -x - c * z
+
+
+def qi_chen(t, state, *, a, b, c):
+    x, y, z = state
+    return a * (y - x) + y * z, c * x - y - x * z, x * y - b * z
+
+
+def chen_lee(t, state, *, a, b, c):
+    x, y, z = state
+    return a * x - y * z, b * y + x * z, c * z + x * y / 3
+
+
+def anishchenko_astakhov(t, state, *, m, g):
+    x, y, z = state
+    return m * x + y - x * z, -x, g * (x * _positive(x) - z)
+
+
+def windmi(t, state, *, a, b):
+    x, y, z = state
+    return y, z, -a * z - y + b - np.exp(x)
+
+
+def colpitts(t, state, *, a, b, c, d, e):
+    x, y, z = state
+    return y - a * _positive(e - 1 - z), c - x - b * y - z, y - d * z
+
+
+def abooee(t, state, *, a, b, c, d, h, k):
+    x, y, z = state
+    return a * (y - x) + b * y * z * z, c * x - d * x * z * z, -h * z - k * x * x
+
+
+def sprott_tanh(t, state, *, a):
+    x, y, z = state
+    return y, z, -a * z - y - x + 2 * np.tanh(x)
+
+
+def sprott_max(t, state, *, a, b, c):
+    x, y, z = state
+    return y, z, -a * z - y - b * _positive(x) + c
+
+
+def tigan(t, state, *, a, b, c):
+    x, y, z = state
+    return a * (y - x), (c - a) * x - a * x * z, x * y - b * z
+
+
+def blasius(t, state, *, a, b, c, alpha1, alpha2, k1, z0):
+    x, y, z = (np.exp(q) for q in state)
+    eaten = alpha1 / (1 + k1 * x)
+    return a - eaten * y, eaten * x - alpha2 * z - b, alpha2 * y - c * (1 - z0 / z)
+
+
+def hastings_powell(t, state, *, a1, b1, a2, b2, d1, d2):
+    x, y, z = (np.exp(q) for q in state)
+    eaten, hunted = a1 / (1 + b1 * x), a2 / (1 + b2 * y)
+    return 1 - x - eaten * y, eaten * x - hunted * z - d1, hunted * y - d2
+
+
+def muthuswamy_chua(t, state, *, alpha, beta, L):
+    x, y, z = state
+    return y, -(x + beta * (z * z - 1) * y) / L, -y - alpha * z + y * z
+
+
+def cellular(t, state, *, p1, p2, p3, r, s):
+    x, y, z = state
+    u, v, w = ((_size(q + 1) - _size(q - 1)) / 2 for q in state)
+    return -x + p1 * u - s * v - s * w, -y - s * u + p2 * v - r * w, -z - s * u + r * v + p3 * w
+
+
+def hopfield(t, state, *, a):
+    x, y, z = state
+    u, v, w = (np.tanh(q) for q in state)
+    return 2 * u - 1.2 * v - x, a * u + 1.71 * v + 1.15 * w - y, 1.1 * w - 4.75 * u - z
+
+
+def beer(t, state, *, tau):
+    x, y, z = state
+    u, v, w = (1 / (1 + np.exp(b - q)) for q, b in zip(state, (4.108, 2.787, 1.114), strict=True))
+    return (
+        5.422 * u - 0.018 * v + 2.75 * w - x,
+        (-0.24 * u + 4.59 * v + 1.21 * w - y) / tau,
+        0.535 * u - 2.25 * v + 3.885 * w - z,
+    )
+
+
+def sprott_e(t, state, *, a):
+    x, y, z = state
+    return y * z, x * x - y, 1 - a * x
+
+
+def sprott_g(t, state, *, a):
+    x, y, z = state
+    return a * x + z, x * z - y, y - x
 
 
 def van_der_pol(t, state, *, mu):

@@ -3,9 +3,9 @@ r"""Trajectories: one orbit, exact to nine digits or more a step; or many orbits
 :func:`trajectory` is the reference; :func:`ensemble` is fast, for questions about where orbits
 go and not about where exactly they are. One step of its natural ``dt`` is wrong by less than a
 hundred-thousandth of the attractor's size, in most systems of the catalogue by less than a
-millionth; where Chua's orbit crosses a kink of its equations, by less than a ten-thousandth. A
-limit cycle or fixed point keeps the error small; chaos multiplies it, like any other, by
-:math:`e^{\lambda_1 t}`.
+millionth; where an orbit crosses a kink of its equations, as Chua's does, by less than a
+ten-thousandth. A limit cycle or fixed point keeps the error small; chaos multiplies it, like any
+other, by :math:`e^{\lambda_1 t}`.
 """
 
 import functools
