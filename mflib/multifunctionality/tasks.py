@@ -218,6 +218,22 @@ class Attractor:
         steps, substeps = checks.count("steps", steps), checks.count("substeps", substeps)
         return self._placed(_sampled(self.flow, start, self.dt, steps, substeps))
 
+    def approaches(self, count: int, steps: int, seed: int = 0, size: float = 0.3) -> np.ndarray:
+        """Orbits that begin beside the attractor, shape ``(count, steps, dim)``.
+
+        Args:
+            size: Standard deviation of their first points about points of the attractor, in each
+                coordinate, in units of the data. An orbit that leaves all bounds is NaN.
+        """
+        points = np.concatenate(_orbits(self.flow, self.dt))
+        rng = np.random.default_rng(seed)
+        start = points[rng.integers(len(points), size=checks.count("count", count))]
+        start = start + size * points.std(axis=0) * rng.normal(size=start.shape)
+        steps = checks.count("steps", steps)
+        few = {"keep": steps, "every": LED}
+        run = ensemble(self.flow, start, LED * (steps - 1), self.dt / LED, **few)
+        return self._placed(run.points)
+
     def defect(self, points: npt.ArrayLike) -> float:
         """How far a trajectory's steps are from those of the flow.
 
