@@ -1,0 +1,95 @@
+"""Many chaotic worlds in one LSTM: which are attractors, how like the systems, and what leaks."""
+
+from collections.abc import Callable, Sequence
+from itertools import product
+
+import numpy as np
+
+from mflib.dynamics.distances import (
+    return_map,
+    sampling_floor,
+    sliced_wasserstein,
+    spectral_distance,
+    state_space_divergence,
+    valid_prediction_time,
+)
+from mflib.dynamics.lyapunov import spectrum
+from mflib.experiments.records import load_or_train
+from mflib.experiments.worlds import Worlds, first_worlds, known_worlds, residence
+from mflib.modelling.closed_loop import free_run, warm_up
+from mflib.modelling.exponents import network_spectrum
+from mflib.multifunctionality.identity import LONG_CUE, PERIOD, final_attractors, late_run
+from mflib.multifunctionality.tasks import Attractor
+from mflib.networks.recurrent import Network
+
+#: Of each world in a large network; and how long its runs are followed.
+CUES, FOLLOWED = 25, 10_000
+
+
+def large(configuration: Worlds) -> dict:
+    """For how long a recorded network stays in its worlds, and how like the systems they are.
+
+    Returns:
+        dict: ``worlds``, as :func:`~mflib.experiments.worlds.residence` with 25 cues and 10,000
+        turns; ``late``, for each world where runs are 10,000 turns after cues of one turn, with
+        their numbers; ``fidelity``, as :func:`fidelity`.
+    """
+    network, tasks = load_or_train(configuration), configuration.tasks()
+    cue = np.concatenate([task.orbits(CUES, PERIOD, seed=2) for task in tasks])
+    ends = np.reshape(final_attractors(network, cue, known_worlds(), turns=FOLLOWED), (-1, CUES))
+    return {
+        "worlds": residence(network, tasks, cues=CUES, turns=FOLLOWED),
+        "late": {t.name: counted(names) for t, names in zip(tasks, ends, strict=True)},
+        "fidelity": {task.name: fidelity(network, task) for task in tasks},
+    }
+
+
+def counted(names: np.ndarray) -> dict[str, int]:
+    """How often each name is there."""
+    found, counts = np.unique(names, return_counts=True)
+    return dict(zip(found.tolist(), counts.tolist(), strict=True))
+
+
+def fidelity(network: Network, task: Attractor) -> dict:
+    """How like a system a network's world is.
+
+    Returns:
+        dict: ``horizon``, for how many turns it forecasts, the mean of 50 after cues of ten turns
+        and at most 20; ``exponents``, the system's leading one and the network's, per unit of the
+        system's time; and of sixteen runs, between 300 and 400 turns after their cues, the mean
+        distance from sixteen true orbits over that of these from each other: of where they are,
+        ``stsp``, of their power spectra, ``spectra``, and of the return map of each coordinate's
+        maxima, the largest, ``maps``.
+    """
+    cue = LONG_CUE * PERIOD
+    orbits = task.orbits(50, 3 * cue, seed=3)
+    state = warm_up(network, orbits[:, :cue])
+    forecast = free_run(network, state, 2 * cue).outputs.numpy()
+    valid = valid_prediction_time(forecast, orbits[:, cue:], np.ones(3), dt=1 / PERIOD)
+    own = network_spectrum(network, state[:16], steps=5000, dt=task.dt, count=1).exponents[0]
+    runs = late_run(network, orbits[:16, :cue]).astype(float)
+    true = task.orbits(16, 100 * PERIOD, seed=4, substeps=2)
+    maps = [
+        excess(sliced_wasserstein, *([return_map(x[:, k]) for x in part] for part in (runs, true)))
+        for k in range(3)
+    ]
+    return {
+        "horizon": float(valid.mean()),
+        "exponents": [leading_exponent(task), float(own)],
+        "stsp": excess(state_space_divergence, runs, true),
+        "spectra": excess(spectral_distance, runs, true),
+        "maps": max(maps),
+    }
+
+
+def excess(metric: Callable, runs: Sequence[np.ndarray], true: Sequence[np.ndarray]) -> float:
+    """Mean distance of runs from true orbits, over the mean of these from each other."""
+    found = [metric(run, orbit) for run, orbit in product(runs, true)]
+    return float(np.mean(found) / sampling_floor(metric, true).mean)
+
+
+def leading_exponent(task: Attractor) -> float:
+    """The largest Lyapunov exponent of a task's system, per unit of its time."""
+    flow = task.flow
+    members = int(np.clip(1_000_000 * flow.dt / flow.transient, 8, 128))  # each a transient long
+    return float(spectrum(flow, steps=1_000_000 // members, members=members, count=1).exponents[0])
