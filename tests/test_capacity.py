@@ -1,32 +1,123 @@
-"""Long runs of the two large networks: what is noted of runs that are on no world."""
+"""What is recorded of networks with many worlds, on networks that hold none."""
 
+import dataclasses
 import json
 
-from mflib.experiments import capacity
-from mflib.experiments.two_worlds import Worlds
+import numpy as np
+import pytest
+
+from mflib.experiments import capacity, controls, lifetimes, records
+from mflib.experiments.controls import WorldReservoir, fitted, kinds_of_cues, right, shuffled
+from mflib.experiments.lifetimes import counted, excess, fidelity, large
+from mflib.experiments.worlds import WORLDS, Worlds
+from mflib.multifunctionality.identity import PERIOD
 from mflib.networks.lstm import LSTM
 
+PAIR = Worlds("lorenz chen", units=3, steps=5, window=20, batch=4)
+TASKS = PAIR.tasks()
 
-def test_a_network_at_rest_keeps_no_world_and_rests_on_a_stable_fixed_point(monkeypatch):
-    still = LSTM.create(inputs=3, units=3)
-    monkeypatch.setattr(capacity, "load_or_train", lambda configuration: still)
-    monkeypatch.setattr(capacity, "WATCHED", (100, 200))
-    row = capacity.survival(Worlds("lorenz chen"))
-    assert row["stays"]["chen"] == [["none", "none"]] * capacity.CUES
-    assert row["fresh"] == {"lorenz": {"none": 100}, "chen": {"none": 100}}
-    assert [len(rests) for rests in row["rests"].values()] == [capacity.CUES] * 2
-    for rest in row["rests"]["lorenz"]:
-        assert rest["kind"] == "fixed point"
-        assert max(map(abs, rest["point"])) < 1e-3
-        assert 0 < rest["radius"] < 1
+
+@pytest.fixture
+def still(monkeypatch):
+    """A network that does not move stands for the recorded one; it is followed for a short time."""
+    network = LSTM.create(inputs=3, units=3)
+    for module in (lifetimes, records):
+        monkeypatch.setattr(module, "load_or_train", lambda configuration: network)
+    monkeypatch.setattr(lifetimes, "FOLLOWED", 200)
+    monkeypatch.setattr(capacity, "FOLLOWED", 200)
+    return network
+
+
+@pytest.mark.slow
+def test_a_network_at_rest_forecasts_nothing_and_its_errors_die_out(still):
+    row = large(PAIR)
+    assert row["worlds"]["chen"]["entered"] == 0
+    assert row["late"] == {"lorenz": {"none": 25}, "chen": {"none": 25}}
+    for found in row["fidelity"].values():
+        assert found["horizon"] < 1
+        assert found["exponents"][1] < 0
+        assert found["stsp"] > 5
+    assert row["fidelity"]["lorenz"]["exponents"][0] == pytest.approx(0.906, rel=0.02)
     assert json.loads(json.dumps(row)) == row
 
 
-def test_worlds_count_as_attractors_if_all_runs_stay():
-    stays = {"a": [["a"] * 10] * capacity.CUES, "b": [["b"] * 10] * capacity.CUES}
-    stays["b"] = [["b"] * 9 + ["a"], *stays["b"][1:]]
-    row = {"stays": stays, "fresh": {"a": {"a": 3}, "b": {"b": 1, "none": 2}}}
-    assert capacity.remaining(row)["b"].tolist() == [25] * 9 + [24]
-    assert capacity.attractors(row) == ["a"]
-    assert capacity.right(row, "fresh") == (4, 6)
-    assert capacity.whole(row, "fresh") == 1
+def test_a_distance_from_true_orbits_is_one_of_true_orbits():
+    rng = np.random.default_rng(0)
+    true, more, moved = rng.normal(size=(3, 6, 4000))
+
+    def metric(a, b):
+        return abs(a.mean() - b.mean())
+
+    assert excess(metric, more, true) == pytest.approx(1, abs=0.5)
+    assert excess(metric, moved + 1, true) > 20
+
+
+@pytest.mark.slow
+def test_the_law_is_asked_of_a_trained_network(still):
+    row = capacity.law(PAIR)
+    assert row["weights"] == 4 * 3 * (3 + 3 + 1) + 3 * 4
+    assert capacity.attractors(row, 200) == []
+    assert capacity.selected(row) == (0, 40)
+
+
+def test_a_world_is_an_attractor_by_the_lower_bound_of_its_lifetime():
+    none, one = [], [[1900, "chen"]]
+    worlds = {
+        name: {"entered": 20, "departures": left, "selected": {name: 19, "none": 1}}
+        for name, left in (("lorenz", none), ("chen", one))
+    }
+    worlds["thomas"] = {"entered": 0, "departures": [], "selected": {"none": 20}}
+    row = {"worlds": worlds}
+    assert capacity.attractors(row) == ["lorenz"]
+    assert capacity.selected(row) == (38, 60)
+
+
+def test_strange_cues():
+    cues = kinds_of_cues(TASKS)
+    clean = cues["clean"]
+    assert clean.shape == (50, PERIOD, 3)
+    assert np.std(cues["noise 0.3"] - clean) == pytest.approx(0.3, rel=0.02)
+    assert np.all(cues["first coordinate"][..., 1:] == 0)
+    np.testing.assert_array_equal(cues["quarter of a turn"], clean[:, -PERIOD // 4 :])
+    assert WORLDS["chen"].defect(cues["beside the attractor"][-1]) < 1e-3
+    assert not np.allclose(cues["beside the attractor"], clean)
+    orbits = [task.orbits(4, 100 * PERIOD, seed=5, substeps=2) for task in TASKS]
+    truth = np.concatenate([orbits[0], orbits[0]])  # the second world's runs are in the first
+    assert right(lambda cues: truth, clean[:8], TASKS) == 4
+
+
+def test_a_network_shuffled_has_its_weights_in_another_order():
+    network = LSTM.create(inputs=3, units=4, seed=1)
+    mixed = shuffled(network)
+    for name, weight in network.weights().items():
+        other = mixed.weights()[name].numpy()
+        np.testing.assert_array_equal(np.sort(other, axis=None), np.sort(weight, axis=None))
+    assert not np.array_equal(mixed.recurrent_kernel, network.recurrent_kernel)
+
+
+def test_a_readout_is_fitted_to_all_worlds():
+    tasks = [dataclasses.replace(WORLDS["lorenz"]), WORLDS["rossler"]]
+    one = WorldReservoir("lorenz rossler", units=60, seed=100)
+    network = one.trained()
+    assert network.leak == one.leak
+    found = fidelity(network, tasks[1])
+    assert found["horizon"] > 0.2
+    drawn = LSTM.create(inputs=3, units=8, seed=0)
+    kept = fitted(drawn, tasks, 1e-3, 1e-6, 0)
+    np.testing.assert_array_equal(kept.recurrent_kernel, drawn.recurrent_kernel)
+    assert not np.array_equal(kept.readout_kernel, drawn.readout_kernel)
+
+
+def test_names_are_counted():
+    assert counted(np.array(["a", "b", "a"])) == {"a": 2, "b": 1}
+
+
+@pytest.mark.slow
+def test_controls_of_a_network_that_does_not_move(still, monkeypatch):
+    monkeypatch.setattr(controls, "CUES", 2)
+    row = controls.controls(PAIR)
+    assert row["cues"] == 4
+    assert set(row["network"].values()) == {0}
+    assert row["parrot"]["clean"] == row["nearest"]["clean"] == 4
+    assert row["shuffled"] == 0
+    assert row["untrained"] <= 4

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mflib.experiments.worlds import Worlds, first_worlds, residence, stays_of
+from mflib.experiments.worlds import Worlds, residence, stays_of
 from mflib.modelling.training import TrainingConfig
 from mflib.multifunctionality.identity import Templates, ask_for_attractors
 from mflib.multifunctionality.lifetimes import ATTRACTOR_TURNS, lifetime

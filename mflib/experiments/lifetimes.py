@@ -15,7 +15,7 @@ from mflib.dynamics.distances import (
 )
 from mflib.dynamics.lyapunov import spectrum
 from mflib.experiments.records import load_or_train
-from mflib.experiments.worlds import Worlds, first_worlds, known_worlds, residence
+from mflib.experiments.worlds import Worlds, known_worlds, residence
 from mflib.modelling.closed_loop import free_run, warm_up
 from mflib.modelling.exponents import network_spectrum
 from mflib.multifunctionality.identity import LONG_CUE, PERIOD, final_attractors, late_run
@@ -70,7 +70,7 @@ def fidelity(network: Network, task: Attractor) -> dict:
     runs = late_run(network, orbits[:16, :cue]).astype(float)
     true = task.orbits(16, 100 * PERIOD, seed=4, substeps=2)
     maps = [
-        excess(sliced_wasserstein, *([return_map(x[:, k]) for x in part] for part in (runs, true)))
+        excess(_between, *([return_map(x[:, k]) for x in part] for part in (runs, true)))
         for k in range(3)
     ]
     return {
@@ -80,6 +80,11 @@ def fidelity(network: Network, task: Attractor) -> dict:
         "spectra": excess(spectral_distance, runs, true),
         "maps": max(maps),
     }
+
+
+def _between(map_: np.ndarray, other: np.ndarray) -> float:
+    """Of two return maps; a run without maxima is infinitely far."""
+    return sliced_wasserstein(map_, other) if len(map_) else np.inf
 
 
 def excess(metric: Callable, runs: Sequence[np.ndarray], true: Sequence[np.ndarray]) -> float:

@@ -31,7 +31,7 @@ RUNS = 16
 DIRECTIONS, LEVELS = 60, 100
 #: True orbits from whose distances the reach of a template comes, and how many times their root
 #: mean square it is; but never less than the last: closed curves have no spread.
-ORBITS, SPREADS, LEAST = 32, 3.0, 0.02
+ORBITS, SPREADS, LEAST = 128, 4.0, 0.02
 #: Largest defect of a run that follows a law.
 LAW = 0.1
 #: What is said of a run that is on no known attractor.
@@ -56,7 +56,7 @@ class Templates(NamedTuple):
 
     @classmethod
     def of(cls, tasks: Sequence[Task], period: int = PERIOD) -> "Templates":
-        """Templates of tasks, from their data; the reach is three times the spread of true orbits.
+        """Templates of tasks, from their data; the reach is four times the spread of true orbits.
 
         Args:
             tasks: Of one dimension.
