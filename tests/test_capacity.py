@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from mflib.experiments import capacity, controls, lifetimes, records
+from mflib.experiments import capacity, controls, lifetimes
 from mflib.experiments.controls import WorldReservoir, fitted, kinds_of_cues, right, shuffled
 from mflib.experiments.lifetimes import counted, excess, fidelity, large
 from mflib.experiments.worlds import WORLDS, Worlds
@@ -21,7 +21,7 @@ TASKS = PAIR.tasks()
 def still(monkeypatch):
     """A network that does not move stands for the recorded one; it is followed for a short time."""
     network = LSTM.create(inputs=3, units=3)
-    for module in (lifetimes, records):
+    for module in (lifetimes, controls):
         monkeypatch.setattr(module, "load_or_train", lambda configuration: network)
     monkeypatch.setattr(lifetimes, "FOLLOWED", 200)
     monkeypatch.setattr(capacity, "FOLLOWED", 200)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from mflib.dynamics.attractors import identify, identify_all
+from mflib.experiments import two_worlds as experiment
 from mflib.experiments.capacity import CURVES, FIGURES, Curves, curves
-from mflib.experiments.two_worlds import PAIRS, TWO_WORLDS, worlds
+from mflib.experiments.two_worlds import DISTANCES, PAIRS, SEEDS, pair, two_worlds
 from mflib.experiments.worlds import (
     EIGHT,
     THIRTY_TWO,
@@ -32,7 +33,7 @@ from mflib.multifunctionality.tasks import TURN, Attractor, Lissajous
 from mflib.networks.lstm import LSTM
 
 
-@pytest.mark.parametrize("grid", [PAIRS, TWO_WORLDS, CURVES])
+@pytest.mark.parametrize("grid", [PAIRS, SEEDS, DISTANCES, CURVES])
 def test_every_configuration_is_there_once_and_has_its_tasks(grid):
     assert len(set(grid)) == len(grid)
     for one in grid:
@@ -155,16 +156,20 @@ def test_the_last_turns_are_those_of_one_long_run():
 
 
 @pytest.mark.slow
-def test_a_trained_network_is_asked_for_all_its_tasks():
+def test_a_trained_network_is_asked_for_all_its_tasks(monkeypatch):
     few = Worlds("lorenz chen", units=3, steps=5, window=20, batch=4)
-    found = worlds(few)
-    assert found == ask_for_attractors(few.trained(progress=False), few.tasks(), known_worlds())
+    network = few.trained(progress=False)
+    found = ask_for_attractors(network, few.tasks(), known_worlds(), cues=3)
     for ends in found.values():
-        assert [sum(numbers.values()) for numbers in ends.values()] == [16, 16]
-    result = curves(Curves(2, 2, 0))
-    more = ask_for_attractors(few.trained(progress=False), few.tasks(), known_worlds(), cues=3)
-    assert sum(more["stored"]["chen"].values()) == 3
-    assert set(result["stored"]) == {"1:1", "1:1 backwards"}
+        assert [sum(numbers.values()) for numbers in ends.values()] == [3, 3]
+    assert set(curves(Curves(2, 2, 0))["stored"]) == {"1:1", "1:1 backwards"}
+    assert sum(pair(few)["worlds"]["chen"]["selected"].values()) == 20
+    monkeypatch.setattr(experiment, "load_or_train", lambda configuration: network)
+    monkeypatch.setattr(experiment, "FOLLOWED", 200)
+    monkeypatch.setattr(experiment, "LONGEST", 300)
+    row = two_worlds(few)
+    assert row["longest"] == {"lorenz": [0, 3], "chen": [0, 3]}
+    assert (row["cues"], row["right"]["clean"]) == (50, 0)
 
 
 def test_the_refinement_is_used():

@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 
-from mflib.experiments.worlds import Worlds, residence, stays_of
+from mflib.experiments.controls import WorldReservoir
+from mflib.experiments.worlds import Worlds, first_worlds, residence, stays_of
 from mflib.modelling.training import TrainingConfig
 from mflib.multifunctionality.identity import Templates, ask_for_attractors
 from mflib.multifunctionality.lifetimes import ATTRACTOR_TURNS, lifetime
 from mflib.multifunctionality.recipes import train_tasks
 from mflib.multifunctionality.tasks import TURN, Lissajous
 from mflib.networks.lstm import LSTM
+from mflib.networks.reservoirs import Reservoir
 
 #: Sixteen closed curves in one place, circles, eights and Lissajous figures, in both directions.
 FIGURES = [
@@ -65,16 +67,20 @@ CURVES = [
 CUES, FOLLOWED = 20, 2000
 
 
-def law(configuration: Worlds) -> dict:
+def law(configuration: Worlds | WorldReservoir) -> dict:
     """Train a network, and see for how long it stays in each of its worlds.
 
     Returns:
-        dict: ``weights``, the number of them; ``worlds``, as
+        dict: ``weights``, how many are trained; ``worlds``, as
         :func:`~mflib.experiments.worlds.residence`.
     """
     network, tasks = configuration.trained(progress=False), configuration.tasks()
-    weights = sum(weight.shape.num_elements() for weight in network.weights().values())
-    return {"weights": weights, "worlds": residence(network, tasks, cues=CUES, turns=FOLLOWED)}
+    only = "readout" if isinstance(network, Reservoir) else ""
+    weights = [w for name, w in network.weights().items() if name.startswith(only)]
+    return {
+        "weights": sum(weight.shape.num_elements() for weight in weights),
+        "worlds": residence(network, tasks, cues=CUES, turns=FOLLOWED),
+    }
 
 
 def attractors(row: dict, turns: int = FOLLOWED) -> list[str]:
@@ -95,3 +101,24 @@ def selected(row: dict) -> tuple[int, int]:
     ends = {name: entry["selected"] for name, entry in row["worlds"].items()}
     right = sum(counts.get(name, 0) for name, counts in ends.items())
     return right, sum(sum(counts.values()) for counts in ends.values())
+
+
+def _asked(count: int, units: int, seed: int) -> Worlds:
+    """Every world has as many windows in training, four in each of 14,000 steps."""
+    return Worlds(first_worlds(count), 0.0, units, seed, 14_000, 3e-3, 200, 4 * count)
+
+
+#: Numbers of worlds and of units, recorded in ``data/law.jsonl``.
+LAW = [
+    _asked(count, units, seed)
+    for count, sizes in (
+        (2, (6, 8, 12, 16, 24)),
+        (4, (12, 16, 24, 32, 48)),
+        (8, (24, 32, 48, 64, 96)),
+        (16, (48, 64, 96, 128)),
+    )
+    for units in sizes
+    for seed in range(10)
+]
+#: Left out when the law was found from the others, and predicted from it.
+HELD_OUT = [_asked(12, 80, seed) for seed in range(10)]

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
 
+from mflib.experiments.records import load_or_train
 from mflib.experiments.worlds import WORLDS, WithoutMemory, Worlds, known_worlds
 from mflib.modelling.closed_loop import drive
 from mflib.multifunctionality.identity import PERIOD, TURNS, late_run
@@ -47,8 +49,8 @@ class WorldReservoir:
         """The worlds."""
         return [WORLDS[name] for name in self.names.split()]
 
-    def trained(self) -> LeakyReservoir:
-        """The reservoir with its readout."""
+    def trained(self, *, progress: bool = False) -> LeakyReservoir:
+        """The reservoir with its readout; it takes too little time to show progress."""
         weights = random_weights(
             self.units, 3, radius=self.radius, strength=self.strength, density=0.1, seed=self.seed
         )
@@ -113,26 +115,20 @@ def controls(configuration: Worlds) -> dict:
         of clean cues how many of networks ``shuffled``, ``untrained`` with a readout fitted, and
         trained and run without memory (``memoryless``).
     """
-    from mflib.experiments.records import load_or_train
-
     network, tasks = load_or_train(configuration), configuration.tasks()
     kinds = kinds_of_cues(tasks)
     clean, whole = kinds["clean"], Parrot(tasks)
     owner = np.repeat(np.arange(len(tasks)), CUES)
 
-    def copied(cues):
-        parrot = whole if cues.shape[1] == PERIOD else Parrot(tasks, cues.shape[1])
-        return parrot, parrot.run(cues, TURNS * PERIOD)[:, -100 * PERIOD :]
-
-    def loop(one: Network):
+    def loop(one: Network) -> Callable[[np.ndarray], np.ndarray]:
         return lambda cues: late_run(one, cues)
 
-    found = {"cues": len(clean), "network": {}, "parrot": {}, "nearest": {}}
+    answers: dict[str, dict[str, int]] = {"network": {}, "parrot": {}, "nearest": {}}
     for kind, cues in kinds.items():
-        parrot, run = copied(cues)
-        found["network"][kind] = right(loop(network), cues, tasks)
-        found["parrot"][kind] = right(lambda _, run=run: run, cues, tasks)
-        found["nearest"][kind] = int(np.sum(parrot.nearest(cues).task == owner))
+        parrot = whole if cues.shape[1] == PERIOD else Parrot(tasks, cues.shape[1])
+        answers["network"][kind] = right(loop(network), cues, tasks)
+        answers["parrot"][kind] = right(partial(_copied, parrot), cues, tasks)
+        answers["nearest"][kind] = int(np.sum(parrot.nearest(cues).task == owner))
     drawn = LSTM.create(inputs=3, units=network.units, seed=configuration.seed)
     without = WithoutMemory(configuration.seed, configuration.names, network.units)
     rivals = {
@@ -140,4 +136,10 @@ def controls(configuration: Worlds) -> dict:
         "untrained": fitted(drawn, tasks, 1e-3, 1e-6, configuration.seed),
         "memoryless": Memoryless(without.trained()),
     }
-    return found | {name: right(loop(one), clean, tasks) for name, one in rivals.items()}
+    hits = {name: right(loop(one), clean, tasks) for name, one in rivals.items()}
+    return {"cues": len(clean)} | answers | hits
+
+
+def _copied(parrot: Parrot, cues: np.ndarray) -> np.ndarray:
+    """The last hundred turns of what a parrot copies."""
+    return parrot.run(cues, TURNS * PERIOD)[:, -100 * PERIOD :]

@@ -1,6 +1,6 @@
 """Many chaotic worlds in one LSTM: which are attractors, how like the systems, and what leaks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from itertools import product
 
 import numpy as np
@@ -87,10 +87,11 @@ def _between(map_: np.ndarray, other: np.ndarray) -> float:
     return sliced_wasserstein(map_, other) if len(map_) else np.inf
 
 
-def excess(metric: Callable, runs: Sequence[np.ndarray], true: Sequence[np.ndarray]) -> float:
+def excess(metric: Callable, runs: Iterable[np.ndarray], true: Iterable[np.ndarray]) -> float:
     """Mean distance of runs from true orbits, over the mean of these from each other."""
-    found = [metric(run, orbit) for run, orbit in product(runs, true)]
-    return float(np.mean(found) / sampling_floor(metric, true).mean)
+    orbits = list(true)
+    found = [metric(run, orbit) for run, orbit in product(runs, orbits)]
+    return float(np.mean(found) / sampling_floor(metric, orbits).mean)
 
 
 def leading_exponent(task: Attractor) -> float:

@@ -148,9 +148,9 @@ def known_worlds() -> Templates:
                 return Templates(THIRTY_TWO, quantiles, reaches, int(file["period"]))
     made = Templates.of(THIRTY_TWO)
     quantiles = made.quantiles.astype(np.float32)
-    about = json.dumps(provenance())
-    arrays = {"quantiles": quantiles, "reaches": made.reaches, "period": made.period}
-    np.savez_compressed(path, tasks=tasks, about=about, **arrays)
+    header = {"tasks": np.array(tasks), "about": np.array(json.dumps(provenance()))}
+    arrays = {"quantiles": quantiles, "reaches": made.reaches, "period": np.array(made.period)}
+    np.savez_compressed(path, allow_pickle=False, **header, **arrays)
     return made._replace(quantiles=quantiles)
 
 
@@ -168,7 +168,7 @@ def residence(network: Network, tasks: Sequence[Attractor], *, cues: int, turns:
     """
     known = known_worlds()
     stretches = [task.orbits(cues, LONG_CUE * PERIOD, seed=1) for task in tasks]
-    names = np.repeat([task.name for task in tasks], cues)
+    names = [task.name for task in tasks for _ in range(cues)]
     cue = np.concatenate(stretches)
     stays = residences(follow(network, cue, known, turns, progress=False), names)
     ends = np.array(final_attractors(network, cue[:, -PERIOD:], known))
@@ -178,7 +178,7 @@ def residence(network: Network, tasks: Sequence[Attractor], *, cues: int, turns:
         found[task.name] = {
             "entered": len(own),
             "departures": [[stay.turns, stay.after] for stay in own if stay.after],
-            "selected": dict(Counter(ends[names == task.name].tolist())),
+            "selected": dict(Counter(ends[np.array(names) == task.name].tolist())),
         }
     return found
 
