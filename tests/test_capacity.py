@@ -121,3 +121,21 @@ def test_controls_of_a_network_that_does_not_move(still, monkeypatch):
     assert row["parrot"]["clean"] == row["nearest"]["clean"] == 4
     assert row["shuffled"] == 0
     assert row["untrained"] <= 4
+
+
+def test_the_law_is_found_from_networks_that_follow_it():
+    rng, rows = np.random.default_rng(0), []
+    for count, sizes in ((2, (8, 16, 24)), (4, (16, 32, 48)), (8, (32, 64, 96)), (16, (64, 128))):
+        for units in sizes:
+            share = 1 / (1 + (6 * count**0.9 / units) ** 3)
+            for held in rng.binomial(count, share, size=20):
+                kept = {"entered": 20, "departures": [], "selected": {}}
+                lost = {"entered": 20, "departures": [[100, "none"]] * 20, "selected": {}}
+                worlds = {f"{k}": kept if k < held else lost for k in range(count)}
+                rows.append({"units": units, "worlds": worlds})
+    found = capacity.fit_law(rows, draws=50)
+    assert found.exponent[0] == pytest.approx(0.9, abs=0.1)
+    assert found.size[0] == pytest.approx(6, rel=0.2)
+    low, high = np.percentile(found.exponent, [2.5, 97.5])
+    assert low < 0.9 < high
+    assert found.share(12, 80)[0] == pytest.approx(1 / (1 + (6 * 12**0.9 / 80) ** 3), abs=0.05)

@@ -59,13 +59,10 @@ def test_an_attractor_has_unit_size_and_some_forty_samples_a_turn(task):
     assert not np.allclose(new[0], new[1])
 
 
-def test_a_place_and_a_mirror():
+def test_a_place():
     task = EIGHT[0]
     moved = dataclasses.replace(task, centre=(2.0, 0.0, -1.0))
     np.testing.assert_allclose(moved.data(), task.data() + np.array([2, 0, -1]))
-    mirrored = dataclasses.replace(task, mirrored=True)
-    np.testing.assert_allclose(mirrored.data(), task.data() * [-1, 1, 1])
-    assert mirrored.name == "mirrored_lorenz"
 
 
 def test_distance_moves_neighbours_apart():

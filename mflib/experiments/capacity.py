@@ -1,6 +1,12 @@
 """How many attractors fit into one LSTM: closed curves, then chaos."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import expit, log_expit
 
 from mflib.experiments.controls import WorldReservoir
 from mflib.experiments.worlds import Worlds, first_worlds, residence, stays_of
@@ -96,17 +102,86 @@ def attractors(row: dict, turns: int = FOLLOWED) -> list[str]:
     ]
 
 
+def right(ends: Mapping[str, Mapping[str, int]]) -> tuple[int, int]:
+    """How many runs are where their cue belongs, and how many there are.
+
+    Args:
+        ends: For each attractor, where the runs cued for it are, with their numbers.
+    """
+    found = sum(counts.get(name, 0) for name, counts in ends.items())
+    return found, sum(sum(counts.values()) for counts in ends.values())
+
+
 def selected(row: dict) -> tuple[int, int]:
-    """Cues of one turn whose run is in the cue's world 400 turns later, and all cues."""
-    ends = {name: entry["selected"] for name, entry in row["worlds"].items()}
-    right = sum(counts.get(name, 0) for name, counts in ends.items())
-    return right, sum(sum(counts.values()) for counts in ends.values())
+    """As :func:`right`, of a row with ``worlds``, after cues of one turn."""
+    return right({name: entry["selected"] for name, entry in row["worlds"].items()})
+
+
+class Law(NamedTuple):
+    r"""How the share of worlds that are attractors depends on their number K and a size H.
+
+    .. math:: p(K, H) = \frac{1}{1 + (H_c / H)^s}, \qquad H_c = a K^\alpha
+
+    Attributes:
+        exponent (draws,): alpha; the first is the fit, the others of resampled networks.
+        size (draws,): a, the size needed for one world.
+        sharpness (draws,): s.
+    """
+
+    exponent: np.ndarray
+    size: np.ndarray
+    sharpness: np.ndarray
+
+    def share(self, count: float, size: float) -> np.ndarray:
+        """Of K worlds in a network of size H, the share that are attractors, for each draw."""
+        return expit(self.sharpness * np.log(size / (self.size * count**self.exponent)))
+
+
+def fit_law(rows: Sequence[dict], size: str = "units", draws: int = 200) -> Law:
+    """The law that makes the recorded attractors most likely, as if worlds were independent.
+
+    They are not: worlds of one network are lost together. So the spread comes from networks, which
+    are drawn again, with replacement, among those of their number of worlds and size.
+
+    Args:
+        rows: Of :func:`law`.
+        size ("units" or "weights"): What H is.
+        draws: How often networks are drawn again.
+    """
+    held = np.array([len(attractors(row)) for row in rows])
+    count = np.array([len(row["worlds"]) for row in rows])
+    sizes = np.array([row[size] for row in rows], dtype=float)
+    points = np.unique(np.stack([count, sizes]), axis=1, return_inverse=True)[1]
+    groups = [np.flatnonzero(points == k) for k in range(points.max() + 1)]
+    rng, start = np.random.default_rng(0), np.array([1.0, np.log(np.median(sizes / count)), 4.0])
+
+    def fit(chosen, start):
+        def loss(x):
+            alpha, log_a, log_s = x
+            z = np.exp(log_s) * (np.log(sizes[chosen]) - log_a - alpha * np.log(count[chosen]))
+            gained, lost = held[chosen], count[chosen] - held[chosen]
+            return -np.sum(gained * log_expit(z) + lost * log_expit(-z))
+
+        return minimize(loss, start, method="Nelder-Mead", options={"maxiter": 2000}).x
+
+    whole = fit(np.arange(len(rows)), start * [1, 1, 0.3])
+    again = [
+        fit(np.concatenate([rng.choice(group, len(group)) for group in groups]), whole)
+        for _ in range(draws)
+    ]
+    alpha, log_a, log_s = np.transpose([whole, *again])
+    return Law(alpha, np.exp(log_a), np.exp(log_s))
 
 
 def _asked(count: int, units: int, seed: int) -> Worlds:
     """Every world has as many windows in training, four in each of 14,000 steps."""
     return Worlds(first_worlds(count), 0.0, units, seed, 14_000, 3e-3, 200, 4 * count)
 
+
+#: A reservoir with as many numbers in its state as an LSTM with 64 units, recorded there too.
+RESERVOIRS = [
+    WorldReservoir(first_worlds(count), 128, seed) for count in (2, 4, 8) for seed in range(10)
+]
 
 #: Numbers of worlds and of units, recorded in ``data/law.jsonl``.
 LAW = [

@@ -174,8 +174,6 @@ class Attractor:
         dt: Time between samples, in the system's units; about a fortieth of a turn.
         parameters (tuple of (str, float)): Of the system, where they are not the usual ones.
         centre: One number for each coordinate; by default the origin.
-        mirrored: Whether the sign of the first coordinate is changed: another attractor, just as
-            chaotic. (To change all signs would not do. Some systems do not notice.)
 
     Examples:
         >>> task = Attractor("lorenz", dt=0.02, centre=(1.0, 0.0, 0.0))
@@ -187,7 +185,6 @@ class Attractor:
     dt: float
     parameters: tuple[tuple[str, float], ...] = ()
     centre: tuple[float, ...] = (0.0, 0.0, 0.0)
-    mirrored: bool = False
 
     def __post_init__(self):
         checks.real("dt", self.dt, above=0)
@@ -195,7 +192,7 @@ class Attractor:
 
     @property
     def name(self) -> str:
-        return "mirrored_" * self.mirrored + self.flow.name
+        return self.flow.name
 
     @property
     def flow(self) -> System:
@@ -234,34 +231,41 @@ class Attractor:
         run = ensemble(self.flow, start, LED * (steps - 1), self.dt / LED, **few)
         return self._placed(run.points)
 
+    def misses(self, points: npt.ArrayLike) -> np.ndarray:
+        """By how much each step of a trajectory misses the flow's step from the same point.
+
+        Args:
+            points (steps, dim): Two or more.
+
+        Returns:
+            numpy.ndarray, shape (steps - 1,): Distances, in units of the data.
+        """
+        points = checks.reals("points", points, ("steps", self.flow.dim), least=2)
+        known = _orbits(self.flow, self.dt)
+        unit = points[:-1] - np.asarray(self.centre)
+        start = known.mean(axis=(0, 1)) + known.std(axis=(0, 1)) * unit
+        led = self._placed(ensemble(self.flow, start, LED, self.dt / LED).points[:, -1])
+        return np.nan_to_num(np.linalg.norm(led - points[1:], axis=1), nan=np.inf)
+
     def defect(self, points: npt.ArrayLike) -> float:
         """How far a trajectory's steps are from those of the flow.
 
-        From each of its points the flow is followed for a step. What is returned is the root mean
-        square of what this misses the next point by, over that of the trajectory's own steps:
-        infinite for one that stands still or is not finite.
+        The root mean square of :meth:`misses`, over that of the trajectory's own steps: infinite
+        for one that stands still or is not finite.
 
         Args:
             points (steps, dim): Two or more.
         """
         points = checks.reals("points", points, ("steps", self.flow.dim), finite=False, least=2)
-        if not np.all(np.isfinite(points)):
+        steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
+        if not np.all(np.isfinite(points)) or not np.any(steps):
             return np.inf
-        known = _orbits(self.flow, self.dt)
-        unit = (points[:-1] - np.asarray(self.centre)) * self._signs
-        start = known.mean(axis=(0, 1)) + known.std(axis=(0, 1)) * unit
-        led = self._placed(ensemble(self.flow, start, LED, self.dt / LED).points[:, -1])
-        missed, steps = np.mean((led - points[1:]) ** 2), np.mean(np.diff(points, axis=0) ** 2)
-        return float(np.sqrt(missed / steps)) if missed < np.inf and steps > 0 else np.inf
+        return float(np.linalg.norm(self.misses(points)) / np.linalg.norm(steps))
 
     def _placed(self, points: np.ndarray) -> np.ndarray:
         known = _orbits(self.flow, self.dt)
         unit = (points - known.mean(axis=(0, 1))) / known.std(axis=(0, 1))
-        return np.asarray(self.centre) + unit * self._signs
-
-    @property
-    def _signs(self) -> np.ndarray:
-        return np.where(self.mirrored & (np.arange(self.flow.dim) == 0), -1, 1)
+        return np.asarray(self.centre) + unit
 
 
 @functools.cache
