@@ -99,3 +99,11 @@ def leading_exponent(task: Attractor) -> float:
     flow = task.flow
     members = int(np.clip(1_000_000 * flow.dt / flow.transient, 8, 128))  # each a transient long
     return float(spectrum(flow, steps=1_000_000 // members, members=members, count=1).exponents[0])
+
+
+def _large(count: int, units: int, seed: int) -> Worlds:
+    return Worlds(first_worlds(count), 0.0, units, seed, 20_000, 3e-3, 200, 4 * count)
+
+
+#: Sixteen and thirty-two worlds; networks in ``data/``, measured in ``data/large.jsonl``.
+SIXTEEN = [_large(16, 256, seed) for seed in range(3)]
