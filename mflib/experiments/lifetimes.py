@@ -15,7 +15,7 @@ from mflib.dynamics.distances import (
 )
 from mflib.dynamics.lyapunov import spectrum
 from mflib.experiments.records import load_or_train
-from mflib.experiments.worlds import Worlds, known_worlds, residence
+from mflib.experiments.worlds import Worlds, first_worlds, known_worlds, residence
 from mflib.modelling.closed_loop import free_run, warm_up
 from mflib.modelling.exponents import network_spectrum
 from mflib.multifunctionality.identity import LONG_CUE, PERIOD, final_attractors, late_run
