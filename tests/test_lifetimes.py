@@ -11,6 +11,7 @@ from mflib.multifunctionality.lifetimes import (
     follow,
     lifetime,
     residences,
+    survival,
 )
 from mflib.multifunctionality.tasks import Lissajous
 from mflib.networks.lstm import LSTM
@@ -56,6 +57,28 @@ def test_the_interval_holds_the_mean_of_simulated_runs(horizon):
     assert held > 930
 
 
+def test_the_survival_curve_takes_censored_runs_as_such():
+    """By hand: one of four leaves at 100; one is lost from sight; one of the other two at 300."""
+    stays = [
+        Residence("a", 100, "b"),
+        Residence("a", 200, None),
+        Residence("a", 300, "b"),
+        Residence("a", 400, None),
+    ]
+    turns, share = survival(stays)
+    at = dict(zip(turns.tolist(), share.tolist(), strict=True))
+    assert at[100] == pytest.approx(3 / 4)
+    assert at[300] == pytest.approx(3 / 4 * 1 / 2)
+
+
+def test_the_survival_of_runs_that_leave_at_random_is_exponential():
+    rng = np.random.default_rng(0)
+    stays = [Residence("a", t, "b" if t < 2000 else None) for t in rng.exponential(1000.0, 2000)]
+    turns, share = survival(stays)
+    early = turns < 2000
+    np.testing.assert_allclose(share[early], np.exp(-turns[early] / 1000), atol=0.04)
+
+
 def test_escapes_are_rates_of_departures():
     stays = [
         Residence("a", 100, "b"),
@@ -81,6 +104,7 @@ def test_a_network_at_rest_is_followed():
     ("make", "message"),
     [
         (lambda: lifetime([]), "stays: got none"),
+        (lambda: survival([Residence("a", 9, None)]), "got 1, none of which ended"),
         (lambda: list(legs(None, None, LOOKED_AT + 1)), "turns: got 101"),
     ],
 )

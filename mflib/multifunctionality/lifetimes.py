@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import chi2
+from scipy.stats import CensoredData, chi2, ecdf
 from tqdm import tqdm
 
 from mflib.dynamics.estimates import Estimate
@@ -120,6 +120,29 @@ def lifetime(stays: Sequence[Residence]) -> Estimate:
     low = 2 * turns / chi2.ppf(0.975, 2 * left + 2)
     high = 2 * turns / chi2.ppf(0.025, 2 * left) if left else np.inf
     return Estimate(turns / left if left else np.inf, low, high, len(stays), "runs")
+
+
+def survival(stays: Sequence[Residence]) -> tuple[np.ndarray, np.ndarray]:
+    """The share of runs that are still there, whatever the law of leaving (Kaplan and Meier).
+
+    Args:
+        stays: In one world, some of them not censored.
+
+    Returns:
+        Turns at which runs left, and the share that is left from then on, each of shape (times,).
+
+    Raises:
+        ValueError: If no run left.
+
+    References:
+        Kaplan and Meier (1958), Journal of the American Statistical Association 53, 457-481.
+    """
+    left = [one.turns for one in stays if one.after is not None]
+    if not left:
+        raise ValueError(f"stays: got {len(stays)}, none of which ended, expected one or more")
+    censored = [one.turns for one in stays if one.after is None]
+    curve = ecdf(CensoredData(uncensored=left, right=censored)).sf
+    return curve.quantiles, curve.probabilities
 
 
 def escapes(stays: Sequence[Residence]) -> dict[str, dict[str, float]]:
