@@ -16,8 +16,9 @@ from mflib.networks.recurrent import Network
 FOLLOWED = 2000
 #: Size of kicks, in root mean squares of the state; turns with a kick in each.
 KICK, KICKED = 0.05, 100
-#: A second training on stretches of so many samples, of which so many are of the leaking world.
-STRETCH, MORE = 300, 80
+#: A second training on stretches of so many samples, with so many more of the leaking world, which
+#: begin beside places by so much in each coordinate.
+STRETCH, MORE, BESIDE = 300, 80, 0.1
 
 
 def leaks(configuration: Worlds) -> dict:
@@ -28,8 +29,8 @@ def leaks(configuration: Worlds) -> dict:
         turns; ``kicked``, for each world how many of 25 runs are elsewhere after 100 turns with a
         kick in each and 100 without. If runs left: the ``passage``, from which world and to which
         most of them went; ``places`` of departure; and the entry of that world after a second
-        training with more of its data from near these places, ``closed``, and from anywhere,
-        ``anywhere``.
+        training with more orbits of its flow that begin beside these places, ``closed``, and beside
+        any of its data, ``anywhere``.
     """
     network, tasks = configuration.trained(progress=False), configuration.tasks()
     found = {"worlds": residence(network, tasks, cues=CUES, turns=FOLLOWED)}
@@ -41,12 +42,13 @@ def leaks(configuration: Worlds) -> dict:
     passage, _ = routes.most_common(1)[0]
     world = WORLDS[passage[0]]
     places = departures(network, world)
-    near, anywhere = nearby(world, places), world.orbits(MORE, STRETCH, seed=30)
+    samples, seed = np.concatenate(world.data()), configuration.seed
+    closed, anywhere = (orbits_near(world, begin, seed) for begin in (places, samples))
     return found | {
         "passage": passage,
         "places": places,
-        "closed": _again(network, world, tasks, near, configuration.seed),
-        "anywhere": _again(network, world, tasks, anywhere, configuration.seed),
+        "closed": _again(network, world, tasks, closed, seed),
+        "anywhere": _again(network, world, tasks, anywhere, seed),
     }
 
 
@@ -79,12 +81,11 @@ def departures(network: Network, world: Attractor) -> np.ndarray:
     return np.array(list(places.values()))
 
 
-def nearby(world: Attractor, places: np.ndarray) -> np.ndarray:
-    """Stretches of a world's orbits that come nearest to places, shape (80, 300, dim)."""
-    orbits = world.orbits(20 * MORE, STRETCH, seed=30)
-    middle = orbits[:, STRETCH // 3 : 2 * STRETCH // 3]
-    gaps = np.linalg.norm(middle[:, :, None] - places, axis=3).min(axis=(1, 2))
-    return orbits[np.argsort(gaps)[:MORE]]
+def orbits_near(world: Attractor, places: np.ndarray, seed: int) -> np.ndarray:
+    """Orbits of the world's flow that begin beside places, shape (80, 300, dim)."""
+    rng = np.random.default_rng(seed)
+    start = places[rng.integers(len(places), size=MORE)]
+    return world.orbits_from(start + BESIDE * rng.normal(size=start.shape), STRETCH)
 
 
 def _again(network, world, tasks, more, seed):

@@ -123,7 +123,9 @@ def lifetime(stays: Sequence[Residence]) -> Estimate:
 
 
 def survival(stays: Sequence[Residence]) -> tuple[np.ndarray, np.ndarray]:
-    """The share of runs that are still there, whatever the law of leaving (Kaplan and Meier).
+    """The share of runs that are still there, whatever the law of leaving.
+
+    This is SciPy's ``ecdf`` of censored data, the estimate of Kaplan and Meier.
 
     Args:
         stays: In one world, some of them not censored.
@@ -133,9 +135,6 @@ def survival(stays: Sequence[Residence]) -> tuple[np.ndarray, np.ndarray]:
 
     Raises:
         ValueError: If no run left.
-
-    References:
-        Kaplan and Meier (1958), Journal of the American Statistical Association 53, 457-481.
     """
     left = [one.turns for one in stays if one.after is not None]
     if not left:

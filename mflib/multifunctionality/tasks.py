@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from mflib import checks
 from mflib.dynamics import systems
+from mflib.dynamics.fixed_points import fixed_points
 from mflib.dynamics.systems import System
 from mflib.dynamics.trajectories import ensemble
 
@@ -215,21 +216,39 @@ class Attractor:
         steps, substeps = checks.count("steps", steps), checks.count("substeps", substeps)
         return self._placed(_sampled(self.flow, start, self.dt, steps, substeps))
 
+    def orbits_from(self, start: npt.ArrayLike, steps: int) -> np.ndarray:
+        """Orbits from given points, on the attractor or not, shape ``(points, steps, dim)``.
+
+        Args:
+            start (points, dim): In the units of the data. An orbit that leaves all bounds is NaN.
+        """
+        steps, begin = checks.count("steps", steps), self._unplaced(start)
+        kept = {"keep": steps, "every": LED}
+        run = ensemble(self.flow, begin, LED * (steps - 1), self.dt / LED, **kept)
+        return self._placed(run.points)
+
     def approaches(self, count: int, steps: int, seed: int = 0, size: float = 0.3) -> np.ndarray:
         """Orbits that begin beside the attractor, shape ``(count, steps, dim)``.
 
         Args:
             size: Standard deviation of their first points about points of the attractor, in each
-                coordinate, in units of the data. An orbit that leaves all bounds is NaN.
+                coordinate, in units of the data.
         """
-        points = np.concatenate(_orbits(self.flow, self.dt))
+        points = np.concatenate(self.data())
         rng = np.random.default_rng(seed)
         start = points[rng.integers(len(points), size=checks.count("count", count))]
-        start = start + size * points.std(axis=0) * rng.normal(size=start.shape)
-        steps = checks.count("steps", steps)
-        few = {"keep": steps, "every": LED}
-        run = ensemble(self.flow, start, LED * (steps - 1), self.dt / LED, **few)
-        return self._placed(run.points)
+        return self.orbits_from(start + size * rng.normal(size=start.shape), steps)
+
+    def equilibria(self) -> np.ndarray:
+        """Where the flow stands still on its attractor or near it, shape ``(points, dim)``.
+
+        Looked for by Newton's method from points of the data; those are kept that are, in every
+        coordinate, within four standard deviations of the centre.
+        """
+        guesses = np.concatenate(_orbits(self.flow, self.dt))[::100]
+        points = [found.point for found in fixed_points(self.flow, guesses)]
+        placed = self._placed(np.reshape(points, (-1, self.flow.dim)))
+        return placed[np.all(np.abs(placed - np.asarray(self.centre)) < 4, axis=1)]
 
     def misses(self, points: npt.ArrayLike) -> np.ndarray:
         """By how much each step of a trajectory misses the flow's step from the same point.
@@ -241,10 +260,7 @@ class Attractor:
             numpy.ndarray, shape (steps - 1,): Distances, in units of the data.
         """
         points = checks.reals("points", points, ("steps", self.flow.dim), least=2)
-        known = _orbits(self.flow, self.dt)
-        unit = points[:-1] - np.asarray(self.centre)
-        start = known.mean(axis=(0, 1)) + known.std(axis=(0, 1)) * unit
-        led = self._placed(ensemble(self.flow, start, LED, self.dt / LED).points[:, -1])
+        led = self.orbits_from(points[:-1], 2)[:, -1]
         return np.nan_to_num(np.linalg.norm(led - points[1:], axis=1), nan=np.inf)
 
     def defect(self, points: npt.ArrayLike) -> float:
@@ -261,6 +277,11 @@ class Attractor:
         if not np.all(np.isfinite(points)) or not np.any(steps):
             return np.inf
         return float(np.linalg.norm(self.misses(points)) / np.linalg.norm(steps))
+
+    def _unplaced(self, points: npt.ArrayLike) -> np.ndarray:
+        known = _orbits(self.flow, self.dt)
+        unit = checks.reals("points", points, ("points", self.flow.dim)) - np.asarray(self.centre)
+        return known.mean(axis=(0, 1)) + known.std(axis=(0, 1)) * unit
 
     def _placed(self, points: np.ndarray) -> np.ndarray:
         known = _orbits(self.flow, self.dt)
