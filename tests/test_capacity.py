@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from mflib.experiments import capacity, controls, lifetimes
+from mflib.experiments import capacity, controls, leaks, lifetimes
 from mflib.experiments.controls import WorldReservoir, fitted, kinds_of_cues, right, shuffled
 from mflib.experiments.lifetimes import counted, excess, fidelity, large
 from mflib.experiments.worlds import WORLDS, Worlds
@@ -139,3 +139,26 @@ def test_the_law_is_found_from_networks_that_follow_it():
     low, high = np.percentile(found.exponent, [2.5, 97.5])
     assert low < 0.9 < high
     assert found.share(12, 80)[0] == pytest.approx(1 / (1 + (6 * 12**0.9 / 80) ** 3), abs=0.05)
+
+
+@pytest.mark.slow
+def test_a_passage_is_closed_where_runs_left(monkeypatch):
+    """A network trained for a moment is left at once: all runs depart, or were never there."""
+    monkeypatch.setattr(leaks, "FOLLOWED", 200)
+    monkeypatch.setattr(leaks, "load_or_train", lambda one: one.trained(progress=False))
+    row = leaks.leaks(PAIR)
+    assert set(row) == {"worlds", "kicked"}  # none was there, so none left
+    assert row["kicked"] == {"lorenz": 25, "chen": 25}
+
+
+def test_places_of_departure_and_orbits_from_them():
+    world = WORLDS["lorenz"]
+    places = world.equilibria()
+    assert sorted(np.sign(places[:, 0]).tolist()) == [-1, 1, 1]
+    orbits = leaks.orbits_near(world, places, seed=0)
+    assert orbits.shape == (leaks.MORE, leaks.STRETCH, 3)
+    gaps = np.linalg.norm(orbits[:, :1] - places, axis=2).min(axis=1)
+    assert 0.05 < gaps.mean() < 0.3
+    assert max(world.defect(orbit) for orbit in orbits) < 1e-3
+    still = LSTM.create(inputs=3, units=3)
+    assert len(leaks.departures(still, world)) == 50

@@ -5,6 +5,7 @@ from collections import Counter
 import numpy as np
 
 from mflib.experiments.lifetimes import CUES
+from mflib.experiments.records import load_or_train
 from mflib.experiments.worlds import WORLDS, Worlds, first_worlds, known_worlds, residence
 from mflib.modelling.closed_loop import free_run, warm_up
 from mflib.modelling.training import TrainingConfig, train
@@ -22,7 +23,7 @@ STRETCH, MORE, BESIDE = 300, 80, 0.1
 
 
 def leaks(configuration: Worlds) -> dict:
-    """Train a network, kick it, and close the passage through which most of its runs leave.
+    """Kick a recorded network, and close the passage through which most of its runs leave.
 
     Returns:
         dict: ``worlds``, as :func:`~mflib.experiments.worlds.residence`, of 25 runs and 2,000
@@ -32,7 +33,7 @@ def leaks(configuration: Worlds) -> dict:
         training with more orbits of its flow that begin beside these places, ``closed``, and beside
         any of its data, ``anywhere``.
     """
-    network, tasks = configuration.trained(progress=False), configuration.tasks()
+    network, tasks = load_or_train(configuration), configuration.tasks()
     found = {"worlds": residence(network, tasks, cues=CUES, turns=FOLLOWED)}
     found["kicked"] = {task.name: kicked(network, task) for task in tasks}
     left = {name: entry["departures"] for name, entry in found["worlds"].items()}
@@ -98,5 +99,6 @@ def _again(network, world, tasks, more, seed):
     return residence(again.network, [world], cues=2 * CUES, turns=FOLLOWED)[world.name]
 
 
-#: Eight worlds in networks that were trained with too little noise, recorded in ``leaks.jsonl``.
+#: Eight worlds in networks that were trained with too little noise, kept in ``data/`` and measured
+#: in ``data/leaks.jsonl``.
 LEAKS = [Worlds(first_worlds(8), 0.0, 64, seed, 14_000, 5e-4, 200, 32) for seed in range(10)]
