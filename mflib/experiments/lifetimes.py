@@ -15,7 +15,7 @@ from mflib.dynamics.distances import (
 )
 from mflib.dynamics.lyapunov import spectrum
 from mflib.experiments.records import load_or_train
-from mflib.experiments.worlds import Worlds, first_worlds, known_worlds, residence
+from mflib.experiments.worlds import ManyWorlds, Worlds, first_worlds, known_worlds, residence
 from mflib.modelling.closed_loop import free_run, warm_up
 from mflib.modelling.exponents import network_spectrum
 from mflib.multifunctionality.identity import LONG_CUE, PERIOD, final_attractors, late_run
@@ -101,9 +101,9 @@ def leading_exponent(task: Attractor) -> float:
     return float(spectrum(flow, steps=1_000_000 // members, members=members, count=1).exponents[0])
 
 
-def _large(count: int, units: int, seed: int) -> Worlds:
-    return Worlds(first_worlds(count), 0.0, units, seed, 20_000, 3e-3, 200, 4 * count)
+def _many(count: int, units: int, seed: int) -> ManyWorlds:
+    return ManyWorlds(first_worlds(count), 0.0, units, seed, 14_000, 3e-3, 200, 4 * count)
 
 
-#: Sixteen and thirty-two worlds; networks in ``data/``, measured in ``data/large.jsonl``.
-SIXTEEN = [_large(16, 256, seed) for seed in range(3)]
+#: Sixteen worlds; networks in ``data/``, measured in ``data/large.jsonl``.
+SIXTEEN = [_many(16, 192, seed) for seed in range(3)]

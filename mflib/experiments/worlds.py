@@ -14,7 +14,7 @@ from mflib.modelling.refinement import RefinementConfig
 from mflib.modelling.training import TrainingConfig
 from mflib.multifunctionality.identity import LONG_CUE, PERIOD, Templates, final_attractors
 from mflib.multifunctionality.lifetimes import Residence, follow, residences
-from mflib.multifunctionality.recipes import chaos_training, train_tasks
+from mflib.multifunctionality.recipes import chaos_training, train_on_thin_data, train_tasks
 from mflib.multifunctionality.tasks import Attractor
 from mflib.networks.lstm import LSTM
 from mflib.networks.recurrent import Network
@@ -108,6 +108,30 @@ class Worlds:
             refinement = RefinementConfig(self.iterations, window=60, burn_in=20, noise=noise)
         tasks, seed = self.tasks(), self.seed
         return train_tasks(tasks, self.units, config, refinement, seed=seed, progress=progress)
+
+
+@dataclass(frozen=True)
+class ManyWorlds(Worlds):
+    """The same, trained on with more data from where orbits seldom are.
+
+    Attributes:
+        thin: Steps of this second training.
+    """
+
+    thin: int = 4000
+
+    def trained(self, *, progress: bool = True) -> LSTM:
+        """The network after both trainings."""
+        first = super().trained(progress=progress)
+        return train_on_thin_data(
+            first,
+            self.tasks(),
+            self.thin,
+            batch=self.batch,
+            last_noise=self.last_noise,
+            seed=self.seed,
+            progress=progress,
+        )
 
 
 @dataclass(frozen=True)
