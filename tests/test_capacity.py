@@ -9,8 +9,9 @@ import pytest
 from mflib.experiments import capacity, controls, leaks, lifetimes
 from mflib.experiments.controls import WorldReservoir, fitted, kinds_of_cues, right, shuffled
 from mflib.experiments.lifetimes import counted, excess, fidelity, large
-from mflib.experiments.worlds import WORLDS, Worlds
+from mflib.experiments.worlds import WORLDS, ManyWorlds, Worlds
 from mflib.multifunctionality.identity import PERIOD
+from mflib.multifunctionality.recipes import thin_orbits
 from mflib.networks.lstm import LSTM
 
 PAIR = Worlds("lorenz chen", units=3, steps=5, window=20, batch=4)
@@ -162,3 +163,27 @@ def test_places_of_departure_and_orbits_from_them():
     assert max(world.defect(orbit) for orbit in orbits) < 1e-3
     still = LSTM.create(inputs=3, units=3)
     assert len(leaks.departures(still, world)) == 50
+
+
+@pytest.mark.slow
+def test_thin_data_are_where_orbits_seldom_are():
+    """Past an equilibrium of Lorenz' system, to which its orbits seldom come near."""
+    world = WORLDS["lorenz"]
+    thin, usual = thin_orbits(world, 10), world.orbits(10, 300)
+
+    def nearest(orbits):
+        gaps = orbits[:, 75:225, None] - world.equilibria()
+        return np.linalg.norm(gaps, axis=3).min(axis=(1, 2)).mean()
+
+    assert nearest(thin) < 0.7 * nearest(usual)
+    assert max(world.defect(orbit) for orbit in thin) < 1e-3
+
+
+@pytest.mark.slow
+def test_a_network_is_trained_on_with_thin_data():
+    few = ManyWorlds("lorenz chen", 0.0, 3, 0, 5, 3e-3, 20, 4, thin=3)
+    first = dataclasses.replace(PAIR, steps=5, last_noise=3e-3).trained(progress=False)
+    again, same = few.trained(progress=False), few.trained(progress=False)
+    np.testing.assert_array_equal(again.kernel, same.kernel)
+    moved = np.abs(again.kernel - first.kernel)
+    assert 0 < moved.max() < 0.1

@@ -7,10 +7,11 @@ from functools import partial
 import numpy as np
 import tensorflow as tf
 
+from mflib.experiments.lifetimes import forecast_orbits, horizon
 from mflib.experiments.records import load_or_train
 from mflib.experiments.worlds import WORLDS, WithoutMemory, Worlds, known_worlds
 from mflib.modelling.closed_loop import drive
-from mflib.multifunctionality.identity import PERIOD, TURNS, late_run
+from mflib.multifunctionality.identity import LONG_CUE, PERIOD, TURNS, late_run
 from mflib.multifunctionality.parrot import Parrot
 from mflib.multifunctionality.tasks import Attractor
 from mflib.networks.lstm import LSTM
@@ -111,9 +112,10 @@ def controls(configuration: Worlds) -> dict:
 
     Returns:
         dict: ``cues``, of each kind; how many are right, of the ``network``, of the ``parrot``
-        that copies its training data, and by the parrot's first choice alone (``nearest``); and
-        of clean cues how many of networks ``shuffled``, ``untrained`` with a readout fitted, and
-        trained and run without memory (``memoryless``).
+        that copies its training data, and by the parrot's first choice alone (``nearest``);
+        ``parrot_horizons``, for how many turns it forecasts each world; and of clean cues how many
+        of networks ``shuffled``, ``untrained`` with a readout fitted, and trained and run without
+        memory (``memoryless``).
     """
     network, tasks = load_or_train(configuration), configuration.tasks()
     kinds = kinds_of_cues(tasks)
@@ -136,8 +138,13 @@ def controls(configuration: Worlds) -> dict:
         "untrained": fitted(drawn, tasks, 1e-3, 1e-6, configuration.seed),
         "memoryless": Memoryless(without.trained()),
     }
+    ahead = {}
+    for task in tasks:
+        orbits = forecast_orbits(task)
+        copied = whole.run(orbits[:, : LONG_CUE * PERIOD], 2 * LONG_CUE * PERIOD)
+        ahead[task.name] = horizon(copied, orbits)
     hits = {name: right(loop(one), clean, tasks) for name, one in rivals.items()}
-    return {"cues": len(clean)} | answers | hits
+    return {"cues": len(clean), "parrot_horizons": ahead} | answers | hits
 
 
 def _copied(parrot: Parrot, cues: np.ndarray) -> np.ndarray:

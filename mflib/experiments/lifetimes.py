@@ -61,11 +61,9 @@ def fidelity(network: Network, task: Attractor) -> dict:
         ``stsp``, of their power spectra, ``spectra``, and of the return map of each coordinate's
         maxima, the largest, ``maps``.
     """
-    cue = LONG_CUE * PERIOD
-    orbits = task.orbits(50, 3 * cue, seed=3)
+    cue, orbits = LONG_CUE * PERIOD, forecast_orbits(task)
     state = warm_up(network, orbits[:, :cue])
     forecast = free_run(network, state, 2 * cue).outputs.numpy()
-    valid = valid_prediction_time(forecast, orbits[:, cue:], np.ones(3), dt=1 / PERIOD)
     own = network_spectrum(network, state[:16], steps=5000, dt=task.dt, count=1).exponents[0]
     runs = late_run(network, orbits[:16, :cue]).astype(float)
     true = task.orbits(16, 100 * PERIOD, seed=4, substeps=2)
@@ -74,12 +72,23 @@ def fidelity(network: Network, task: Attractor) -> dict:
         for k in range(3)
     ]
     return {
-        "horizon": float(valid.mean()),
+        "horizon": horizon(forecast, orbits),
         "exponents": [leading_exponent(task), float(own)],
         "stsp": excess(state_space_divergence, runs, true),
         "spectra": excess(spectral_distance, runs, true),
         "maps": max(maps),
     }
+
+
+def forecast_orbits(task: Attractor) -> np.ndarray:
+    """Fifty orbits of thirty turns: ten for a cue, the rest to be forecast."""
+    return task.orbits(50, 3 * LONG_CUE * PERIOD, seed=3)
+
+
+def horizon(forecast: np.ndarray, orbits: np.ndarray) -> float:
+    """For how many turns forecasts of :func:`forecast_orbits` are good, on average."""
+    truth = orbits[:, LONG_CUE * PERIOD :]
+    return float(valid_prediction_time(forecast, truth, np.ones(3), dt=1 / PERIOD).mean())
 
 
 def _between(map_: np.ndarray, other: np.ndarray) -> float:
