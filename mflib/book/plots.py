@@ -93,8 +93,8 @@ def atlas(axes: Axes, rates: Mapping[str, Mapping[str, float]], labels: Mapping[
             look: dict[str, Any] = {"color": COLOURS["vermilion"], "alpha": 0.8, "lw": width}
             look |= {"arrowstyle": "-|>", "connectionstyle": "arc3,rad=0.15"}
             (x, y), end = at[world], at.get(other, np.zeros(2))
-            line = {"xy": (end[0], end[1]), "xytext": (x, y)}
-            axes.annotate("", **line, arrowprops=look | {"shrinkA": 9, "shrinkB": 9})
+            look |= {"shrinkA": 9, "shrinkB": 9}
+            axes.annotate("", xy=(end[0], end[1]), xytext=(x, y), arrowprops=look)
     for name, place in at.items():
         shade = COLOURS["blue"] if not rates[name] else COLOURS["vermilion"]
         axes.plot(*place, "o", color=shade, markersize=11)
