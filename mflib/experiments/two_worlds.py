@@ -5,7 +5,7 @@ from itertools import combinations
 
 import numpy as np
 
-from mflib.experiments.controls import kinds_of_cues, right
+from mflib.experiments.controls import WorldReservoir, kinds_of_cues, right
 from mflib.experiments.lifetimes import fidelity
 from mflib.experiments.records import load_or_train
 from mflib.experiments.worlds import EIGHT, WithoutMemory, Worlds, known_worlds, residence
@@ -54,8 +54,8 @@ DISTANCES = [replace(SEEDS[0], distance=distance) for distance in (0.0, 2.0, 4.0
 WITHOUT_MEMORY = [WithoutMemory(seed) for seed in range(3)]
 
 
-def pair(configuration: Worlds) -> dict:
-    """Train a network on a pair of worlds.
+def pair(configuration: Worlds | WorldReservoir) -> dict:
+    """Train a network, or fit a reservoir's readout, on a pair of worlds.
 
     Returns:
         dict: ``worlds``, as :func:`~mflib.experiments.worlds.residence`, of 20 runs and 2,000
@@ -71,3 +71,5 @@ PAIRS = [
     for seed in range(5)
     for a, b in combinations(EIGHT, 2)
 ]
+#: Reservoirs with as many trained weights, one for each pair, recorded there too.
+RESERVOIR_PAIRS = [WorldReservoir(f"{a.name} {b.name}", 1688, 0) for a, b in combinations(EIGHT, 2)]
