@@ -115,4 +115,4 @@ def _many(count: int, units: int, seed: int) -> ManyWorlds:
 
 
 #: Sixteen worlds; networks in ``data/``, measured in ``data/large.jsonl``.
-SIXTEEN = [_many(16, 192, seed) for seed in range(3)]
+SIXTEEN = [_many(16, 256, seed) for seed in range(3)]
