@@ -146,7 +146,7 @@ def planar(x, y, omega, g, slope):
 
 
 def network(weights, slopes, time=1):
-    """Of leaky units that sum what others with these slopes say."""
+    """Of leaky units that sum the outputs of all, which have these slopes."""
     return ((np.array(weights) * slopes - np.eye(3)).T / time).T
 
 

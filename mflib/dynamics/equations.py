@@ -37,9 +37,14 @@ def _positive(x):
     return (x + _size(x)) / 2
 
 
+def _clipped(x):
+    """The number if it is between -1 and 1 and else the nearer of these, as above."""
+    return (_size(x + 1) - _size(x - 1)) / 2
+
+
 def chua(t, state, *, alpha, beta, m0, m1):
     x, y, z = state
-    diode = m1 * x + (m0 - m1) / 2 * (_size(x + 1) - _size(x - 1))
+    diode = m1 * x + (m0 - m1) * _clipped(x)
     return alpha * (y - x - diode), x - y + z, -beta * y
 
 
@@ -166,7 +171,7 @@ def muthuswamy_chua(t, state, *, alpha, beta, L):
 
 def cellular(t, state, *, p1, p2, p3, r, s):
     x, y, z = state
-    u, v, w = ((_size(q + 1) - _size(q - 1)) / 2 for q in state)
+    u, v, w = (_clipped(q) for q in state)
     return -x + p1 * u - s * v - s * w, -y - s * u + p2 * v - r * w, -z - s * u + r * v + p3 * w
 
 
