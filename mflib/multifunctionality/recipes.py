@@ -2,10 +2,18 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+from scipy.spatial import KDTree
+
 from mflib.modelling.refinement import RefinementConfig, train_and_refine
 from mflib.modelling.training import TrainingConfig, train
 from mflib.multifunctionality.tasks import Task, interleaved_orbits
 from mflib.networks.lstm import LSTM
+from mflib.networks.recurrent import Recurrent
+
+#: Samples in a stretch of a second training; how many stretches of each task are added; out of how
+#: many times as many they are chosen; and the neighbour whose distance says how thin data are.
+STRETCH, ADDED, CHOICE, NEIGHBOUR = 300, 30, 20, 20
 
 
 def chaos_training(
@@ -51,3 +59,46 @@ def train_tasks(
     if refinement is None:
         return train(network, data, config, seed=seed, progress=progress).network
     return train_and_refine(network, data, config, refinement, seed=seed, progress=progress)
+
+
+def thin_orbits(task: Task, count: int = ADDED, steps: int = STRETCH, seed: int = 0) -> np.ndarray:
+    """Orbits of a task that pass where its data are thinnest, shape ``(count, steps, dim)``.
+
+    Of twenty times as many orbits those are taken whose middle half comes furthest from all but
+    twenty samples of the data: past a saddle, say, where orbits seldom are and stay long.
+    """
+    orbits = task.orbits(CHOICE * count, steps, seed=seed)
+    middle = orbits[:, steps // 4 : -(steps // 4)]
+    known = KDTree(np.concatenate(task.data()))
+    apart = known.query(middle.reshape(-1, middle.shape[2]), k=[NEIGHBOUR])[0]
+    farthest = apart.reshape(len(orbits), -1).max(axis=1)
+    return orbits[np.argsort(-farthest)[:count]]
+
+
+def train_on_thin_data(
+    network: Recurrent,
+    tasks: Sequence[Task],
+    steps: int = 4000,
+    *,
+    batch: int,
+    last_noise: float = 3e-3,
+    seed: int = 0,
+    progress: bool = True,
+) -> Recurrent:
+    """Train a network on, with more data from where orbits seldom are: there runs leave.
+
+    Args:
+        network: Trained on the tasks, as by :func:`train_tasks`.
+        steps, batch, last_noise: As for :func:`chaos_training`. The first steps and the first noise
+            are much smaller than there.
+        seed: Of the added orbits, of windows and noise.
+    """
+    whole = [task.data() for task in tasks]
+    cut = whole[0].shape[1] // STRETCH * STRETCH
+    parts = [data[:, :cut].reshape(-1, STRETCH, data.shape[2]) for data in whole]
+    added = [thin_orbits(task, seed=2000 + seed) for task in tasks]
+    # every step of training is to see all tasks
+    mixed = np.random.default_rng(seed).permutation(np.concatenate([*parts, *added]))
+    noise = (1e-2, last_noise)
+    config = TrainingConfig(steps, batch, 200, burn_in=10, learning_rate=2e-3, noise=noise)
+    return train(network, list(mixed), config, seed=seed, progress=progress).network

@@ -1,0 +1,163 @@
+"""For how long a closed loop stays on an attractor it was led to, and where it goes then.
+
+A network may hold an attractor, or only follow it for a while: a *transient* looks the same for
+hundreds of turns. What tells them apart is the rate at which runs leave. If they forget when they
+came, that rate is constant, and one number says everything: the mean lifetime.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import CensoredData, chi2, ecdf
+from tqdm import tqdm
+
+from mflib.dynamics.estimates import Estimate
+from mflib.multifunctionality.identity import LOOKED_AT, Templates, legs
+from mflib.networks.recurrent import Network
+
+#: A world is an attractor if its mean lifetime, by the lower bound of its interval, is longer.
+ATTRACTOR_TURNS = 10_000
+
+
+class Residence(NamedTuple):
+    """How long one run stayed.
+
+    Attributes:
+        world: Where it began.
+        turns: Until it left, or until the end.
+        after: Where it was next; None if it never left.
+    """
+
+    world: str
+    turns: int
+    after: str | None
+
+
+def follow(
+    network: Network, cues: npt.ArrayLike, known: Templates, turns: int, *, progress: bool = True
+) -> list[list[str]]:
+    """Where the closed loop is after each cue, in every hundred turns.
+
+    Args:
+        cues (batch, time, dim):
+        known: Between which to decide.
+        turns: Of the free run.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        list of list of str: For each run, the attractors it is on in the first hundred turns, the
+        second and so on; ``"none"`` where it is on none of them.
+
+    Raises:
+        ValueError: If ``turns`` is not a multiple of 100.
+    """
+    parts = tqdm(
+        legs(network, cues, turns, known.period),
+        total=turns // LOOKED_AT,
+        unit="hundred turns",
+        disable=not progress,
+    )
+    return np.transpose([[known.name(run) for run in leg] for leg in parts]).tolist()
+
+
+def residences(histories: Sequence[Sequence[str]], worlds: Sequence[str]) -> list[Residence]:
+    """When each run left its world, and for which.
+
+    A run has left at the first of two hundred turns in a row that are not its world's: within one
+    hundred even a true orbit is unlike its attractor now and then. A run that was never there
+    counts for nothing here; that is a matter of selection.
+
+    Args:
+        histories: From :func:`follow`.
+        worlds: Of each run, where it was led.
+
+    Returns:
+        list of Residence: In the order of runs.
+    """
+    found = []
+    for names, world in zip(histories, worlds, strict=True):
+        off = np.array(names) != world
+        left = np.flatnonzero(off[:-1] & off[1:])
+        gone = int(left[0]) if len(left) else len(off)
+        if gone:
+            after = names[gone + 1] if len(left) else None
+            found.append(Residence(world, gone * LOOKED_AT, after))
+    return found
+
+
+def lifetime(stays: Sequence[Residence]) -> Estimate:
+    r"""Mean lifetime of a world, from runs that left it and runs that had not left at their end.
+
+    With a constant rate the likelihood of :math:`d` departures in :math:`T` turns, of all runs
+    together, is largest for a mean lifetime of :math:`T / d`. The interval, 95 %, is that of the
+    mean of a Poisson distribution from which :math:`d` was drawn:
+
+    .. math:: \frac{2T}{\chi^2_{0.975}(2d + 2)} \quad\text{to}\quad \frac{2T}{\chi^2_{0.025}(2d)} .
+
+    If none left, the value and the upper end are infinite.
+
+    Args:
+        stays: In one world.
+
+    Returns:
+        Estimate: In turns.
+
+    Raises:
+        ValueError: If there are no runs.
+
+    Examples:
+        >>> stays = [Residence("lorenz", 10_000, None)] * 9 + [Residence("lorenz", 4_000, "chen")]
+        >>> found = lifetime(stays)
+        >>> found.value, found.interval[0] > ATTRACTOR_TURNS
+        (94000.0, True)
+    """
+    if not stays:
+        raise ValueError("stays: got none, expected one or more")
+    turns, left = sum(one.turns for one in stays), sum(one.after is not None for one in stays)
+    low = 2 * turns / chi2.ppf(0.975, 2 * left + 2)
+    high = 2 * turns / chi2.ppf(0.025, 2 * left) if left else np.inf
+    return Estimate(turns / left if left else np.inf, low, high, len(stays), "runs")
+
+
+def survival(stays: Sequence[Residence]) -> tuple[np.ndarray, np.ndarray]:
+    """The share of runs that are still there, whatever the law of leaving.
+
+    This is SciPy's ``ecdf`` of censored data, the estimate of Kaplan and Meier.
+
+    Args:
+        stays: In one world, some of them not censored.
+
+    Returns:
+        Turns at which runs left, and the share that is left from then on, each of shape (times,).
+
+    Raises:
+        ValueError: If no run left.
+    """
+    left = [one.turns for one in stays if one.after is not None]
+    if not left:
+        raise ValueError(f"stays: got {len(stays)}, none of which ended, expected one or more")
+    censored = [one.turns for one in stays if one.after is None]
+    curve = ecdf(CensoredData(uncensored=left, right=censored)).sf
+    return curve.quantiles, curve.probabilities
+
+
+def escapes(stays: Sequence[Residence]) -> dict[str, dict[str, float]]:
+    """The directed graph of escapes: from each world, how many a turn go where.
+
+    Args:
+        stays: In any worlds.
+
+    Returns:
+        dict: ``escapes(stays)[world][after]`` is the rate per turn; a world that none left has an
+        empty dictionary.
+    """
+    graph = {}
+    for world in dict.fromkeys(one.world for one in stays):
+        own = [one for one in stays if one.world == world]
+        counts = Counter(one.after for one in own if one.after is not None)
+        turns = sum(one.turns for one in own)
+        graph[world] = {after: count / turns for after, count in counts.items()}
+    return graph
