@@ -67,7 +67,7 @@ def pair(configuration: Worlds | WorldReservoir) -> dict:
 
 #: All pairs of the eight, on top of each other, recorded in ``data/pairs.jsonl``.
 PAIRS = [
-    Worlds(f"{a.name} {b.name}", 0.0, 48, seed, 14_000, 3e-3, 200, 32)
+    Worlds(f"{a.name} {b.name}", 0.0, 48, seed, 10_000, 3e-3, 200, 32)
     for seed in range(5)
     for a, b in combinations(EIGHT, 2)
 ]
