@@ -78,10 +78,13 @@ def shuffled(network: LSTM, seed: int = 0) -> LSTM:
     return replace(network, **{k: tf.constant(w.reshape(shapes[k])) for k, w in weights.items()})
 
 
-#: Cues of one turn, or shorter, that a network was not trained on.
+#: Cues of one turn, or shorter: by samples, by standard deviation of the noise, and of one coordinate.
 KINDS: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {
     "clean": lambda cue, rng: cue,
-    "quarter of a turn": lambda cue, rng: cue[:, -PERIOD // 4 :],
+    "1 sample": lambda cue, rng: cue[:, -1:],
+    "3 samples": lambda cue, rng: cue[:, -3:],
+    "10 samples": lambda cue, rng: cue[:, -10:],
+    "20 samples": lambda cue, rng: cue[:, -20:],
     "noise 0.03": lambda cue, rng: cue + 0.03 * rng.normal(size=cue.shape),
     "noise 0.1": lambda cue, rng: cue + 0.1 * rng.normal(size=cue.shape),
     "noise 0.3": lambda cue, rng: cue + 0.3 * rng.normal(size=cue.shape),
