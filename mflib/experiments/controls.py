@@ -78,7 +78,7 @@ def shuffled(network: LSTM, seed: int = 0) -> LSTM:
     return replace(network, **{k: tf.constant(w.reshape(shapes[k])) for k, w in weights.items()})
 
 
-#: Cues of one turn, or shorter: by samples, by standard deviation of the noise, and of one coordinate.
+#: Cues of a turn or shorter, by samples; with noise of this standard deviation; of one coordinate.
 KINDS: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {
     "clean": lambda cue, rng: cue,
     "1 sample": lambda cue, rng: cue[:, -1:],
