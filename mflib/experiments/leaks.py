@@ -1,13 +1,16 @@
-"""Why runs leave a world: kicks that show where a network is weak, and a passage closed."""
+"""Why runs leave a world: equilibria that a network has wrong, and a passage closed."""
 
+import functools
 from collections import Counter
 
 import numpy as np
+from scipy.spatial import KDTree
 
 from mflib.experiments.lifetimes import CUES
 from mflib.experiments.records import load_or_train
 from mflib.experiments.worlds import WORLDS, Worlds, first_worlds, known_worlds, residence
 from mflib.modelling.closed_loop import free_run, warm_up
+from mflib.modelling.skeleton import fixed_points
 from mflib.modelling.training import TrainingConfig, train
 from mflib.multifunctionality.identity import LAW, LONG_CUE, LOOKED_AT, PERIOD, legs
 from mflib.multifunctionality.tasks import Attractor
@@ -17,6 +20,11 @@ from mflib.networks.recurrent import Network
 FOLLOWED = 2000
 #: Size of kicks, in root mean squares of the state; turns with a kick in each.
 KICK, KICKED = 0.05, 100
+#: Turns of true orbits searched for passages near equilibria; the ranks of those taken, so many of
+#: each; samples from the end of a cue to the nearest point; turns in which a run breaks the law.
+SEARCHED, RANKS, EACH, BEFORE, PASSED = 40_000, (25, 250, 2500), 25, 10, 5
+#: Starts of Newton's method for an equilibrium, scattered by this share of the state's size.
+STARTS, SCATTER = 20, 0.02
 #: A second training on stretches of so many samples, with so many more of the leaking world, which
 #: begin beside places by so much in each coordinate.
 STRETCH, MORE, BESIDE = 300, 80, 0.1
@@ -28,14 +36,17 @@ def leaks(configuration: Worlds) -> dict:
     Returns:
         dict: ``worlds``, as :func:`~mflib.experiments.worlds.residence`, of 25 runs and 2,000
         turns; ``kicked``, for each world how many of 25 runs are elsewhere after 100 turns with a
-        kick in each and 100 without. If runs left: the ``passage``, from which world and to which
-        most of them went; ``places`` of departure; and the entry of that world after a second
-        training with more orbits of its flow that begin beside these places, ``closed``, and beside
-        any of its data, ``anywhere``.
+        kick in each and 100 without; ``expected``, for each world the departures a turn by
+        :func:`expected_rate`; ``equilibria``, for each as :func:`own_equilibria`. If runs left: the
+        ``passage``, from which world and to which most of them went; ``places`` of departure; and
+        the entry of that world after a second training with more orbits of its flow that begin
+        beside these places, ``closed``, and beside any of its data, ``anywhere``.
     """
     network, tasks = load_or_train(configuration), configuration.tasks()
     found = {"worlds": residence(network, tasks, cues=CUES, turns=FOLLOWED)}
     found["kicked"] = {task.name: kicked(network, task) for task in tasks}
+    found["expected"] = {task.name: expected_rate(network, task) for task in tasks}
+    found["equilibria"] = {task.name: own_equilibria(network, task) for task in tasks}
     left = {name: entry["departures"] for name, entry in found["worlds"].items()}
     routes = Counter((name, after) for name, runs in left.items() for _, after in runs)
     if not routes:
@@ -61,6 +72,75 @@ def kicked(network: Network, task: Attractor) -> int:
         state = free_run(network, state + size * rng.normal(size=state.shape), PERIOD).state
     ends = free_run(network, state, LOOKED_AT * PERIOD).outputs.numpy()
     return sum(known_worlds().name(end) != task.name for end in ends)
+
+
+@functools.cache
+def passages(task: Attractor) -> list[tuple[float, np.ndarray]]:
+    """Cues that end shortly before a true orbit passes near an equilibrium of its system.
+
+    Of 40,000 turns of true orbits those are taken that come nearest to any equilibrium: 25 of the
+    first 25, of the next 225 and of the next 2,250.
+
+    Returns:
+        list of (float, numpy.ndarray): For each rank its share of all turns, and cues of ten turns,
+        shape (25, 400, dim).
+    """
+    members, long = 80, LONG_CUE * PERIOD
+    count = SEARCHED // members
+    orbits = task.orbits(members, long + (count + 1) * PERIOD, seed=50)
+    apart = np.min([np.linalg.norm(orbits - e, axis=2) for e in task.equilibria()], axis=0)
+    turns = apart[:, long + PERIOD :].reshape(members, count, PERIOD)
+    order, rng, found = np.argsort(turns.min(axis=2), axis=None), np.random.default_rng(0), []
+    for low, high in zip((0, *RANKS), RANKS, strict=False):
+        orbit, turn = np.unravel_index(rng.permutation(order[low:high])[:EACH], (members, count))
+        nearest = long + (1 + turn) * PERIOD + turns[orbit, turn].argmin(axis=1)
+        ends = zip(orbit, nearest - BEFORE, strict=True)
+        found.append(
+            ((high - low) / order.size, np.stack([orbits[k, t - long : t] for k, t in ends]))
+        )
+    return found
+
+
+def expected_rate(network: Network, task: Attractor) -> float:
+    """Departures from a world, a turn, if runs pass equilibria as often as true orbits do.
+
+    Every cue of :func:`passages` is followed. A run fails there if it breaks the law within five
+    turns and is in another world, or none, a hundred turns later; elsewhere none is thought to.
+    """
+    rate = 0.0
+    for share, cues in passages(task):
+        run = free_run(
+            network, warm_up(network, cues), (PASSED + LOOKED_AT) * PERIOD
+        ).outputs.numpy()
+        turns = run[:, : PASSED * PERIOD].reshape(len(run), PASSED, PERIOD, -1)
+        off = [any(task.defect(turn) > LAW for turn in one) for one in turns]
+        ends = [known_worlds().name(one[PASSED * PERIOD :]) != task.name for one in run]
+        rate += share * float(np.mean(np.logical_and(off, ends)))
+    return rate
+
+
+def own_equilibria(network: Network, task: Attractor) -> list[tuple[float, float | None, int, int]]:
+    """How near a network's own fixed points are to the equilibria of a world's system.
+
+    Newton's method starts from where constant input leads, and around.
+
+    Returns:
+        list of (float, float, int, int): For each equilibrium of the system the distance of the
+        nearest sample of training; of the nearest output of a fixed point, None if none was found;
+        and in how many directions neighbours leave, in the system and in the network.
+    """
+    samples, rng, found = KDTree(np.concatenate(task.data())), np.random.default_rng(0), []
+    for point in task.equilibria():
+        state = warm_up(network, np.tile(point, (1, 200, 1))).numpy()
+        scatter = SCATTER * np.sqrt(np.mean(state**2)) * rng.normal(size=(STARTS, state.shape[1]))
+        own = fixed_points(network, np.concatenate([state, state + scatter]))
+        apart = np.linalg.norm(own.outputs - point, axis=1)
+        nearest, unstable = (apart.min(), own.unstable[apart.argmin()]) if len(apart) else (None, 0)
+        step = 1e-5 * np.concatenate([np.eye(len(point)), -np.eye(len(point))])
+        plus, minus = np.split(task.orbits_from(point + step, 2)[:, 1], 2)
+        moduli = np.abs(np.linalg.eigvals((plus - minus).T / 2e-5))
+        found.append((samples.query(point)[0], nearest, int(np.sum(moduli > 1)), int(unstable)))
+    return found
 
 
 def departures(network: Network, world: Attractor) -> np.ndarray:

@@ -79,8 +79,6 @@ def fixed_points(network: Network, starts: ArrayLike) -> FixedPoints:
         slopes = jacobian(network, state).numpy() - NEARLY_ONE * np.eye(network.state_dim)
         change = -np.linalg.solve(slopes, miss[..., None])[..., 0]
         state, miss = _shortened(network, state, miss, change)
-        bounded = np.all(np.isfinite(miss), axis=1)
-        state, miss = state[bounded], miss[bounded]
     states = _each_once(state[np.max(np.abs(miss), axis=1) <= STILL])
     slopes = (
         jacobian(network, states).numpy() if len(states) else np.empty((0, *state.shape[1:] * 2))
@@ -97,7 +95,8 @@ def _excess(network, state):
 
 
 def _shortened(network, state, miss, change):
-    """Newton's step, for each state halved until the excess falls."""
+    """Newton's step, for each state halved until the excess falls; none if it has no bound."""
+    change = np.where(np.all(np.isfinite(change), axis=1, keepdims=True), change, 0)
     share, size = np.ones((len(state), 1)), np.linalg.norm(miss, axis=1)
     for _ in range(HALVINGS):
         there = state + share * change
