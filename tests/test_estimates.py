@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from mflib.dynamics.estimates import mean_estimate, median_estimate, success_rate
+from mflib.dynamics.estimates import (
+    mean_estimate,
+    mean_lifetime,
+    median_estimate,
+    success_rate,
+)
 
 
 @pytest.mark.parametrize(("n", "t"), [(2, 12.7062), (3, 4.3027), (30, 2.0452)])
@@ -73,3 +78,21 @@ def test_a_rate_counts_what_is_true():
 def test_trials_have_to_be_some(passed, trials, message):
     with pytest.raises(ValueError, match=message):
         success_rate(passed, trials)
+
+
+def test_the_interval_of_a_lifetime_holds_the_truth_as_often_as_it_should():
+    """Exponential times of mean 5, cut off at 8: 400 samples of 30."""
+    times = np.random.default_rng(0).exponential(5, (400, 30))
+    found = [mean_lifetime(np.minimum(one, 8).sum(), (one < 8).sum(), trials=30) for one in times]
+    assert 0.93 < np.mean([one.low < 5 < one.high for one in found]) < 0.99
+    assert np.mean([one.value for one in found]) == pytest.approx(5, rel=0.05)
+
+
+def test_a_lifetime_that_never_ended_has_a_lower_bound_only():
+    found = mean_lifetime(100.0, 0, trials=4)
+    assert found.value == found.high == np.inf
+    assert found.low == pytest.approx(100 / -np.log(0.025))
+    with pytest.raises(ValueError, match="total: got 0, expected more than 0"):
+        mean_lifetime(0, 1, trials=1)
+    with pytest.raises(ValueError, match="ended: got -1"):
+        mean_lifetime(1, -1, trials=1)

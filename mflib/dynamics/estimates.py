@@ -72,6 +72,39 @@ def success_rate(
     return Estimate(won / trials, float(interval.low), float(interval.high), trials, over)
 
 
+def mean_lifetime(total: float, ended: int, *, trials: int, over: str = "runs") -> Estimate:
+    r"""The mean time until something ends, if it does so at a constant rate.
+
+    The likelihood of :math:`d` ends in a time :math:`T`, of all trials together, is largest for a
+    mean of :math:`T / d`, also where some had not ended when they were left. The interval is that
+    of the mean of a Poisson distribution from which :math:`d` was drawn:
+
+    .. math:: \frac{2T}{\chi^2_{0.975}(2d + 2)} \quad\text{to}\quad \frac{2T}{\chi^2_{0.025}(2d)} .
+
+    If none ended, the value and the upper end are infinite.
+
+    Args:
+        total: The time of all trials together.
+        ended: How many ends there were in it.
+        trials: How many trials.
+        over: What the trials are.
+
+    Raises:
+        ValueError: If an argument does not fit.
+
+    Examples:
+        >>> f"{mean_lifetime(94_000, 1, trials=10):.0f}"
+        '94000 (16871 to 3712802)'
+    """
+    from scipy.stats import chi2
+
+    total, ended = checks.real("total", total, above=0), checks.count("ended", ended, least=0)
+    trials = checks.count("trials", trials)
+    low = 2 * total / float(chi2.ppf(0.975, 2 * ended + 2))
+    high = 2 * total / float(chi2.ppf(0.025, 2 * ended)) if ended else np.inf
+    return Estimate(total / ended if ended else np.inf, low, high, trials, over)
+
+
 def mean_estimate(
     values: npt.ArrayLike, *, over: str = "seeds", within: tuple[float, float] = (-np.inf, np.inf)
 ) -> Estimate:

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import CensoredData, chi2, ecdf
+from scipy.stats import CensoredData, ecdf
 from tqdm import tqdm
 
-from mflib.dynamics.estimates import Estimate
+from mflib.dynamics.estimates import Estimate, mean_lifetime
 from mflib.multifunctionality.identity import LOOKED_AT, Templates, legs
 from mflib.networks.recurrent import Network
 
@@ -89,15 +89,9 @@ def residences(histories: Sequence[Sequence[str]], worlds: Sequence[str]) -> lis
 
 
 def lifetime(stays: Sequence[Residence]) -> Estimate:
-    r"""Mean lifetime of a world, from runs that left it and runs that had not left at their end.
+    """Mean lifetime of a world, from runs that left it and runs that had not left at their end.
 
-    With a constant rate the likelihood of :math:`d` departures in :math:`T` turns, of all runs
-    together, is largest for a mean lifetime of :math:`T / d`. The interval, 95 %, is that of the
-    mean of a Poisson distribution from which :math:`d` was drawn:
-
-    .. math:: \frac{2T}{\chi^2_{0.975}(2d + 2)} \quad\text{to}\quad \frac{2T}{\chi^2_{0.025}(2d)} .
-
-    If none left, the value and the upper end are infinite.
+    See :func:`~mflib.dynamics.estimates.mean_lifetime`.
 
     Args:
         stays: In one world.
@@ -117,9 +111,7 @@ def lifetime(stays: Sequence[Residence]) -> Estimate:
     if not stays:
         raise ValueError("stays: got none, expected one or more")
     turns, left = sum(one.turns for one in stays), sum(one.after is not None for one in stays)
-    low = 2 * turns / chi2.ppf(0.975, 2 * left + 2)
-    high = 2 * turns / chi2.ppf(0.025, 2 * left) if left else np.inf
-    return Estimate(turns / left if left else np.inf, low, high, len(stays), "runs")
+    return mean_lifetime(turns, left, trials=len(stays))
 
 
 def survival(stays: Sequence[Residence]) -> tuple[np.ndarray, np.ndarray]:
