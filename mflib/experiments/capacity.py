@@ -178,9 +178,14 @@ def _asked(count: int, units: int, seed: int) -> Worlds:
     return Worlds(first_worlds(count), 0.0, units, seed, 14_000, 3e-3, 200, 4 * count)
 
 
-#: A reservoir with as many numbers in its state as an LSTM with 64 units, recorded there too.
+#: For each number of worlds the units of an LSTM, of reservoirs with a state as large, and of
+#: reservoirs with as many trained weights: ten of the former, one or three of these.
+BESIDE = {2: (16, 32, 221), 4: (32, 64, 784), 8: (64, 128, 2933)}
 RESERVOIRS = [
-    WorldReservoir(first_worlds(count), 128, seed) for count in (2, 4, 8) for seed in range(10)
+    WorldReservoir(first_worlds(count), size, seed)
+    for count, (_, state, weights) in BESIDE.items()
+    for size, seeds in ((state, 10), (weights, 1 if count == 8 else 3))
+    for seed in range(seeds)
 ]
 
 #: Numbers of worlds and of units, recorded in ``data/law.jsonl``.
@@ -190,10 +195,10 @@ LAW = [
         (2, (6, 8, 12, 16, 24)),
         (4, (12, 16, 24, 32, 48)),
         (8, (24, 32, 48, 64, 96)),
-        (16, (48, 64, 96, 128)),
+        (16, (64, 96, 128, 192)),
     )
     for units in sizes
-    for seed in range(10)
+    for seed in range(10 if units < 192 else 3)
 ]
 #: Eight worlds in 64 units, trained with other noise at the end; five of ``LAW`` belong to them.
 NOISE = [
