@@ -12,7 +12,9 @@ from mflib.experiments.worlds import WORLDS, Worlds, first_worlds, known_worlds,
 from mflib.modelling.closed_loop import free_run, warm_up
 from mflib.modelling.skeleton import fixed_points
 from mflib.modelling.training import TrainingConfig, train
-from mflib.multifunctionality.identity import LAW, LONG_CUE, LOOKED_AT, PERIOD, legs
+from mflib.multifunctionality.identity import LAW, LONG_CUE, LOOKED_AT, PERIOD
+from mflib.multifunctionality.lifetimes import departures
+from mflib.multifunctionality.recipes import orbits_beside, stretches
 from mflib.multifunctionality.tasks import Attractor
 from mflib.networks.recurrent import Network
 
@@ -25,9 +27,8 @@ KICK, KICKED = 0.05, 100
 SEARCHED, RANKS, EACH, BEFORE, PASSED = 40_000, (25, 250, 2500), 25, 10, 5
 #: Starts of Newton's method for an equilibrium, scattered by this share of the state's size.
 STARTS, SCATTER = 20, 0.02
-#: A second training on stretches of so many samples, with so many more of the leaking world, which
-#: begin beside places by so much in each coordinate.
-STRETCH, MORE, BESIDE = 300, 80, 0.1
+#: Stretches of the leaking world that are added for a second training.
+MORE = 80
 
 
 def leaks(configuration: Worlds) -> dict:
@@ -53,9 +54,10 @@ def leaks(configuration: Worlds) -> dict:
         return found
     passage, _ = routes.most_common(1)[0]
     world = WORLDS[passage[0]]
-    places = departures(network, world)
+    cue = world.orbits(2 * CUES, LONG_CUE * PERIOD, seed=1)
+    places = departures(network, world, cue, FOLLOWED)
     samples, seed = np.concatenate(world.data()), configuration.seed
-    closed, anywhere = (orbits_near(world, begin, seed) for begin in (places, samples))
+    closed, anywhere = (orbits_beside(world, x, MORE, seed) for x in (places, samples))
     return found | {
         "passage": passage,
         "places": places,
@@ -143,36 +145,9 @@ def own_equilibria(network: Network, task: Attractor) -> list[tuple[float, float
     return found
 
 
-def departures(network: Network, world: Attractor) -> np.ndarray:
-    """Where runs are when they leave a world.
-
-    That is the first sample of the first turn whose steps miss the world's law by more than a
-    tenth.
-
-    Returns:
-        numpy.ndarray, shape (runs that left, dim)
-    """
-    cue, places = world.orbits(2 * CUES, LONG_CUE * PERIOD, seed=1), {}
-    for leg in legs(network, cue, FOLLOWED):
-        for k, run in enumerate(leg):
-            if k not in places and world.defect(run) > LAW:
-                turns = run[: len(run) // PERIOD * PERIOD].reshape(-1, PERIOD, run.shape[1])
-                off = [world.defect(turn) > LAW for turn in turns]
-                places[k] = turns[int(np.argmax(off)), 0]
-    return np.array(list(places.values()))
-
-
-def orbits_near(world: Attractor, places: np.ndarray, seed: int) -> np.ndarray:
-    """Orbits of the world's flow that begin beside places, shape (80, 300, dim)."""
-    rng = np.random.default_rng(seed)
-    start = places[rng.integers(len(places), size=MORE)]
-    return world.orbits_from(start + BESIDE * rng.normal(size=start.shape), STRETCH)
-
-
 def _again(network, world, tasks, more, seed):
     """The world's entry of :func:`residence` after a second training with more data of it."""
-    cut = 1000 // STRETCH * STRETCH
-    data = [task.data()[:, :cut].reshape(-1, STRETCH, 3) for task in tasks]
+    data = [stretches(task) for task in tasks]
     mixed = np.random.default_rng(seed).permutation(np.concatenate([*data, more]))
     config = TrainingConfig(2000, 32, 200, burn_in=10, learning_rate=1e-3, noise=(1e-3, 5e-4))
     again = train(network, list(mixed), config, seed=seed, progress=False)

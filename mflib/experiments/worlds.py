@@ -14,7 +14,11 @@ from mflib.modelling.refinement import RefinementConfig
 from mflib.modelling.training import TrainingConfig
 from mflib.multifunctionality.identity import LONG_CUE, PERIOD, Templates, final_attractors
 from mflib.multifunctionality.lifetimes import Residence, follow, residences
-from mflib.multifunctionality.recipes import chaos_training, train_on_thin_data, train_tasks
+from mflib.multifunctionality.recipes import (
+    chaos_training,
+    train_tasks,
+    train_where_runs_leave,
+)
 from mflib.multifunctionality.tasks import Attractor
 from mflib.networks.lstm import LSTM
 from mflib.networks.recurrent import Network
@@ -112,21 +116,21 @@ class Worlds:
 
 @dataclass(frozen=True)
 class ManyWorlds(Worlds):
-    """The same, trained on with more data from where orbits seldom are.
+    """The same, trained on with more data from where orbits seldom are and where runs leave.
 
     Attributes:
-        thin: Steps of this second training.
+        rounds: Of this second training.
     """
 
-    thin: int = 4000
+    rounds: int = 5
 
     def trained(self, *, progress: bool = True) -> LSTM:
         """The network after both trainings."""
         first = super().trained(progress=progress)
-        return train_on_thin_data(
+        return train_where_runs_leave(
             first,
             self.tasks(),
-            self.thin,
+            self.rounds,
             batch=self.batch,
             last_noise=self.last_noise,
             seed=self.seed,

@@ -15,7 +15,8 @@ from scipy.stats import CensoredData, ecdf
 from tqdm import tqdm
 
 from mflib.dynamics.estimates import Estimate, mean_lifetime
-from mflib.multifunctionality.identity import LOOKED_AT, Templates, legs
+from mflib.multifunctionality.identity import LAW, LOOKED_AT, PERIOD, Templates, legs
+from mflib.multifunctionality.tasks import Attractor
 from mflib.networks.recurrent import Network
 
 #: A world is an attractor if its mean lifetime, by the lower bound of its interval, is longer.
@@ -86,6 +87,32 @@ def residences(histories: Sequence[Sequence[str]], worlds: Sequence[str]) -> lis
             after = names[gone + 1] if len(left) else None
             found.append(Residence(world, gone * LOOKED_AT, after))
     return found
+
+
+def departures(network: Network, world: Attractor, cues: npt.ArrayLike, turns: int) -> np.ndarray:
+    """Where runs are when they leave a world, each once.
+
+    That is the first sample of the first turn whose steps miss the world's law by more than a
+    tenth.
+
+    Args:
+        cues (runs, time, dim): Of the world.
+        turns: So long each run is followed.
+
+    Returns:
+        numpy.ndarray, shape (runs that left, dim)
+
+    Raises:
+        ValueError: If ``turns`` is not a multiple of 100.
+    """
+    places: dict[int, np.ndarray] = {}
+    for leg in legs(network, cues, turns):
+        for k, run in enumerate(leg):
+            if k not in places and world.defect(run) > LAW:
+                parts = run.reshape(-1, PERIOD, run.shape[1])
+                off = [world.defect(part) > LAW for part in parts]
+                places[k] = parts[int(np.argmax(off)), 0]
+    return np.reshape(list(places.values()), (-1, world.flow.dim))
 
 
 def lifetime(stays: Sequence[Residence]) -> Estimate:
