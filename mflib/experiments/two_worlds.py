@@ -1,16 +1,21 @@
 """Two chaotic attractors in one LSTM: worlds that share all weights, and one place."""
 
+import json
 from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
+import tensorflow as tf
+
+from mflib.book.sweeps import provenance
 
 from mflib.experiments.controls import WorldReservoir, kinds_of_cues, right
 from mflib.experiments.lifetimes import fidelity
-from mflib.experiments.records import load_or_train
+from mflib.experiments.records import DATA, load_or_train
 from mflib.experiments.worlds import EIGHT, WithoutMemory, Worlds, known_worlds, residence
 from mflib.multifunctionality.identity import LONG_CUE, PERIOD, late_run
 from mflib.multifunctionality.lifetimes import follow
+from mflib.networks.lstm import LSTM, stacked, unstacked
 from mflib.networks.recurrent import cast
 
 #: Of each world; how long runs of two worlds are followed, and one run of each, in turns.
@@ -54,15 +59,23 @@ DISTANCES = [replace(SEEDS[0], distance=distance) for distance in (0.0, 2.0, 4.0
 WITHOUT_MEMORY = [WithoutMemory(seed) for seed in range(3)]
 
 
+#: Networks of pairs, one by one as they are trained; and together, in the order of ``PAIRS``.
+PAIR_FOLDER, PAIR_FILE = DATA / "pair_networks", DATA / "pair_networks.npz"
+
+
 def pair(configuration: Worlds | WorldReservoir) -> dict:
-    """Train a network, or fit a reservoir's readout, on a pair of worlds.
+    """Train a network and keep it, or fit a reservoir's readout, on a pair of worlds.
 
     Returns:
         dict: ``worlds``, as :func:`~mflib.experiments.worlds.residence`, of 20 runs and 2,000
         turns.
     """
-    network, tasks = configuration.trained(progress=False), configuration.tasks()
-    return {"worlds": residence(network, tasks, cues=20, turns=2000)}
+    if isinstance(configuration, Worlds):
+        PAIR_FOLDER.mkdir(exist_ok=True)
+        network = load_or_train(configuration, PAIR_FOLDER)
+    else:
+        network = configuration.trained()
+    return {"worlds": residence(network, configuration.tasks(), cues=20, turns=2000)}
 
 
 #: All pairs of the eight, on top of each other, recorded in ``data/pairs.jsonl``.
@@ -73,3 +86,16 @@ PAIRS = [
 ]
 #: Reservoirs with as many trained weights, one for each pair, recorded there too.
 RESERVOIR_PAIRS = [WorldReservoir(f"{a.name} {b.name}", 1688, 0) for a, b in combinations(EIGHT, 2)]
+
+
+def gather_pairs() -> None:
+    """Put the networks of ``PAIRS`` into one file; what is not in their folder is trained."""
+    weights = stacked([load_or_train(one, PAIR_FOLDER) for one in PAIRS])
+    arrays = {name: weight.numpy() for name, weight in weights.items()}
+    np.savez_compressed(PAIR_FILE, about=np.array(json.dumps(provenance())), **arrays)
+
+
+def pair_networks() -> list[LSTM]:
+    """The recorded networks of ``PAIRS``."""
+    with np.load(PAIR_FILE) as file:
+        return unstacked({name: tf.constant(file[name]) for name in file if name != "about"})
