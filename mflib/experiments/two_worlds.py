@@ -12,7 +12,14 @@ from mflib.book.sweeps import provenance
 from mflib.experiments.controls import WorldReservoir, kinds_of_cues, right
 from mflib.experiments.lifetimes import fidelity
 from mflib.experiments.records import DATA, load_or_train
-from mflib.experiments.worlds import EIGHT, WithoutMemory, Worlds, known_worlds, residence
+from mflib.experiments.worlds import (
+    EIGHT,
+    ManyWorlds,
+    WithoutMemory,
+    Worlds,
+    known_worlds,
+    residence,
+)
 from mflib.multifunctionality.identity import LONG_CUE, PERIOD, late_run
 from mflib.multifunctionality.lifetimes import follow
 from mflib.networks.lstm import LSTM, stacked, unstacked
@@ -80,7 +87,7 @@ def pair(configuration: Worlds | WorldReservoir) -> dict:
 
 #: All pairs of the eight, on top of each other, recorded in ``data/pairs.jsonl``.
 PAIRS = [
-    Worlds(f"{a.name} {b.name}", 0.0, 48, seed, 10_000, 3e-3, 200, 32)
+    ManyWorlds(f"{a.name} {b.name}", 0.0, 48, seed, 10_000, 3e-3, 200, 16)
     for seed in range(5)
     for a, b in combinations(EIGHT, 2)
 ]

@@ -18,7 +18,7 @@ from mflib.networks.recurrent import Recurrent
 STRETCH, ADDED, CHOICE, NEIGHBOUR = 300, 30, 20, 20
 #: Runs followed in each world in a round, for so many turns; stretches added for a world that some
 #: left, and how far beside these places they begin, in each coordinate.
-RUNS, RUN, BACK, BESIDE = 25, 500, 60, 0.1
+RUNS, RUN, BACK, BESIDE = 50, 1000, 60, 0.1
 
 
 def chaos_training(
@@ -106,12 +106,13 @@ def train_where_runs_leave(
 ) -> Recurrent:
     """Train a network on, in rounds, with orbits from where its own runs leave its worlds.
 
-    In each round runs are followed in every world. What the network is trained on then are the
-    worlds' data, stretches from where these are thin, and orbits of the flow from beside all places
-    at which runs have left so far.
+    In each round runs are followed in every world. If none leaves, that is all. If some do, the
+    network is trained on with the worlds' data, stretches from where these are thin, and orbits of
+    the flow from beside all places at which runs have left so far.
 
     Args:
         network: Trained on the worlds, as by :func:`train_tasks`.
+        rounds: At most.
         batch, last_noise: As for :func:`chaos_training`. The first steps and the first noise are
             much smaller than there.
         seed: Of cues, added orbits, windows and noise.
@@ -125,13 +126,15 @@ def train_where_runs_leave(
     noise = (1e-2, last_noise)
     config = TrainingConfig(2000, batch, 200, burn_in=10, learning_rate=2e-3, noise=noise)
     for k in range(rounds):
-        again = 1000 * (k + 3) + seed
+        again, known = 1000 * (k + 3) + seed, len(data)
         for world in worlds:
             cues = world.orbits(RUNS, LONG_CUE * PERIOD, seed=again)
             places = departures(network, world, cues, RUN)
             if len(places):
                 more = orbits_beside(world, places, BACK, again)
                 data.append(more[np.all(np.isfinite(more), axis=(1, 2))])
+        if len(data) == known:
+            break
         # every step of training is to see all worlds
         mixed = np.random.default_rng(again).permutation(np.concatenate(data))
         network = train(network, list(mixed), config, seed=again, progress=progress).network
