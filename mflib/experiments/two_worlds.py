@@ -8,7 +8,6 @@ import numpy as np
 import tensorflow as tf
 
 from mflib.book.sweeps import provenance
-
 from mflib.experiments.controls import WorldReservoir, kinds_of_cues, right
 from mflib.experiments.lifetimes import fidelity
 from mflib.experiments.records import DATA, load_or_train
