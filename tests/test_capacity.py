@@ -195,6 +195,9 @@ def test_training_goes_on_where_runs_leave(monkeypatch):
     assert train_where_runs_leave(still, [world], 2, batch=4) is still
     data, thin = len(stretches(world)), recipes.ADDED
     assert [len(x) for x in given] == [data + thin + k * recipes.BACK for k in (1, 2)]
+    monkeypatch.setattr(recipes, "departures", lambda *_: np.zeros((0, 3)))
+    assert train_where_runs_leave(still, [world], 2, batch=4) is still
+    assert len(given) == 2, "where no run leaves there is nothing to train"
 
 
 @pytest.mark.slow

@@ -8,7 +8,15 @@ import pytest
 from mflib.dynamics.attractors import identify, identify_all
 from mflib.experiments import two_worlds as experiment
 from mflib.experiments.capacity import CURVES, FIGURES, Curves, curves
-from mflib.experiments.two_worlds import DISTANCES, PAIRS, SEEDS, pair, two_worlds
+from mflib.experiments.two_worlds import (
+    DISTANCES,
+    PAIRS,
+    SEEDS,
+    gather_pairs,
+    pair,
+    pair_networks,
+    two_worlds,
+)
 from mflib.experiments.worlds import (
     EIGHT,
     THIRTY_TWO,
@@ -153,20 +161,34 @@ def test_the_last_turns_are_those_of_one_long_run():
 
 
 @pytest.mark.slow
-def test_a_trained_network_is_asked_for_all_its_tasks(monkeypatch):
+def test_a_trained_network_is_asked_for_all_its_tasks(monkeypatch, tmp_path):
     few = Worlds("lorenz chen", units=3, steps=5, window=20, batch=4)
     network = few.trained(progress=False)
     found = ask_for_attractors(network, few.tasks(), known_worlds(), cues=3)
     for ends in found.values():
         assert [sum(numbers.values()) for numbers in ends.values()] == [3, 3]
     assert set(curves(Curves(2, 2, 0))["stored"]) == {"1:1", "1:1 backwards"}
+    monkeypatch.setattr(experiment, "PAIR_FOLDER", tmp_path)
     assert sum(pair(few)["worlds"]["chen"]["selected"].values()) == 20
+    assert (tmp_path / f"{few.name}.npz").exists()
     monkeypatch.setattr(experiment, "load_or_train", lambda configuration: network)
     monkeypatch.setattr(experiment, "FOLLOWED", 200)
     monkeypatch.setattr(experiment, "LONGEST", 300)
     row = two_worlds(few)
     assert row["longest"] == {"lorenz": [0, 3], "chen": [0, 3]}
     assert (row["cues"], row["right"]["clean"]) == (50, 0)
+
+
+def test_networks_of_pairs_are_kept_in_one_file(monkeypatch, tmp_path):
+    few = [Worlds("lorenz chen", 0.0, 3, seed, 2, window=20, batch=4) for seed in range(2)]
+    monkeypatch.setattr(experiment, "PAIRS", few)
+    monkeypatch.setattr(experiment, "PAIR_FOLDER", tmp_path)
+    monkeypatch.setattr(experiment, "PAIR_FILE", tmp_path / "all.npz")
+    gather_pairs()
+    for network, one in zip(pair_networks(), few, strict=True):
+        trained = one.trained(progress=False)
+        for name, weight in trained.weights().items():
+            np.testing.assert_array_equal(network.weights()[name], weight)
 
 
 def test_the_refinement_is_used():
