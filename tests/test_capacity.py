@@ -10,7 +10,7 @@ import pytest
 from mflib.experiments import capacity, controls, leaks, lifetimes
 from mflib.experiments.controls import WorldReservoir, fitted, kinds_of_cues, right, shuffled
 from mflib.experiments.lifetimes import counted, excess, fidelity, large
-from mflib.experiments.worlds import WORLDS, ManyWorlds, Worlds
+from mflib.experiments.worlds import WORLDS, ManyWorlds, Worlds, known_worlds
 from mflib.multifunctionality import recipes
 from mflib.multifunctionality.identity import PERIOD
 from mflib.multifunctionality.lifetimes import departures
@@ -178,7 +178,7 @@ def test_places_of_departure_and_orbits_from_them():
     assert 0.05 < gaps.mean() < 0.3
     assert max(world.defect(orbit) for orbit in orbits) < 1e-3
     still, cues = LSTM.create(inputs=3, units=3), world.orbits(5, 40)
-    assert departures(still, world, cues, 100).shape == (5, 3)
+    assert departures(still, world, cues, known_worlds(), 100).shape == (5, 3)
 
 
 def test_training_goes_on_where_runs_leave(monkeypatch):
@@ -192,11 +192,11 @@ def test_training_goes_on_where_runs_leave(monkeypatch):
     monkeypatch.setattr(recipes, "train", trained)
     monkeypatch.setattr(recipes, "RUN", 100)
     world, still = WORLDS["rossler"], LSTM.create(inputs=3, units=3)
-    assert train_where_runs_leave(still, [world], 2, batch=4) is still
+    assert train_where_runs_leave(still, [world], known_worlds(), 2, batch=4) is still
     data, thin = len(stretches(world)), recipes.ADDED
     assert [len(x) for x in given] == [data + thin + k * recipes.BACK for k in (1, 2)]
     monkeypatch.setattr(recipes, "departures", lambda *_: np.zeros((0, 3)))
-    assert train_where_runs_leave(still, [world], 2, batch=4) is still
+    assert train_where_runs_leave(still, [world], known_worlds(), 2, batch=4) is still
     assert len(given) == 2, "where no run leaves there is nothing to train"
 
 

@@ -55,7 +55,7 @@ def leaks(configuration: Worlds) -> dict:
     passage, _ = routes.most_common(1)[0]
     world = WORLDS[passage[0]]
     cue = world.orbits(2 * CUES, LONG_CUE * PERIOD, seed=1)
-    places = departures(network, world, cue, FOLLOWED)
+    places = departures(network, world, cue, known_worlds(), FOLLOWED)
     samples, seed = np.concatenate(world.data()), configuration.seed
     closed, anywhere = (orbits_beside(world, x, MORE, seed) for x in (places, samples))
     return found | {

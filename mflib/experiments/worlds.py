@@ -130,6 +130,7 @@ class ManyWorlds(Worlds):
         return train_where_runs_leave(
             first,
             self.tasks(),
+            known_worlds(),
             self.rounds,
             batch=self.batch,
             last_noise=self.last_noise,

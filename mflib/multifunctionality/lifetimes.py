@@ -89,14 +89,18 @@ def residences(histories: Sequence[Sequence[str]], worlds: Sequence[str]) -> lis
     return found
 
 
-def departures(network: Network, world: Attractor, cues: npt.ArrayLike, turns: int) -> np.ndarray:
+def departures(
+    network: Network, world: Attractor, cues: npt.ArrayLike, known: Templates, turns: int
+) -> np.ndarray:
     """Where runs are when they leave a world, each once.
 
-    That is the first sample of the first turn whose steps miss the world's law by more than a
-    tenth.
+    A run has left if its steps miss the world's law by more than a tenth: at the first sample of
+    the first turn in which they do. Or if it keeps the law but is not in the world in its last
+    hundred turns, as on a small attractor that the system has not; then at the first of these.
 
     Args:
         cues (runs, time, dim): Of the world.
+        known: Between which to decide.
         turns: So long each run is followed.
 
     Returns:
@@ -112,6 +116,9 @@ def departures(network: Network, world: Attractor, cues: npt.ArrayLike, turns: i
                 parts = run.reshape(-1, PERIOD, run.shape[1])
                 off = [world.defect(part) > LAW for part in parts]
                 places[k] = parts[int(np.argmax(off)), 0]
+    for k, run in enumerate(leg):
+        if k not in places and known.name(run) != world.name:
+            places[k] = run[0]
     return np.reshape(list(places.values()), (-1, world.flow.dim))
 
 

@@ -7,7 +7,7 @@ from scipy.spatial import KDTree
 
 from mflib.modelling.refinement import RefinementConfig, train_and_refine
 from mflib.modelling.training import TrainingConfig, train
-from mflib.multifunctionality.identity import LONG_CUE, PERIOD
+from mflib.multifunctionality.identity import LONG_CUE, PERIOD, Templates
 from mflib.multifunctionality.lifetimes import departures
 from mflib.multifunctionality.tasks import Attractor, Task, interleaved_orbits
 from mflib.networks.lstm import LSTM
@@ -97,6 +97,7 @@ def orbits_beside(world: Attractor, places: np.ndarray, count: int, seed: int) -
 def train_where_runs_leave(
     network: Recurrent,
     worlds: Sequence[Attractor],
+    known: Templates,
     rounds: int = 5,
     *,
     batch: int,
@@ -112,6 +113,7 @@ def train_where_runs_leave(
 
     Args:
         network: Trained on the worlds, as by :func:`train_tasks`.
+        known: Among which runs are named, the worlds and others.
         rounds: At most.
         batch, last_noise: As for :func:`chaos_training`. The first steps and the first noise are
             much smaller than there.
@@ -126,14 +128,14 @@ def train_where_runs_leave(
     noise = (1e-2, last_noise)
     config = TrainingConfig(2000, batch, 200, burn_in=10, learning_rate=2e-3, noise=noise)
     for k in range(rounds):
-        again, known = 1000 * (k + 3) + seed, len(data)
+        again, before = 1000 * (k + 3) + seed, len(data)
         for world in worlds:
             cues = world.orbits(RUNS, LONG_CUE * PERIOD, seed=again)
-            places = departures(network, world, cues, RUN)
+            places = departures(network, world, cues, known, RUN)
             if len(places):
                 more = orbits_beside(world, places, BACK, again)
                 data.append(more[np.all(np.isfinite(more), axis=(1, 2))])
-        if len(data) == known:
+        if len(data) == before:
             break
         # every step of training is to see all worlds
         mixed = np.random.default_rng(again).permutation(np.concatenate(data))
