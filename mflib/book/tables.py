@@ -1,7 +1,8 @@
 """Tables, as HTML where it can be shown and as text where it cannot."""
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape, unescape
 
@@ -24,6 +25,7 @@ class Html:
 
 # What stands in plain text for pieces of HTML.
 _PLAIN = {
+    r"<form.*?</form>": "",
     r"</t[hd]><t[hd][^>]*>": " | ",
     r"<br>": ", ",
     r"</p>|</tr>|</caption>": "\n",
@@ -58,16 +60,81 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, wrap: bool =
         Lorenz | 0.906
         Rössler | 0.072
     """
-    for row in rows:
-        if len(row) != len(columns):
-            raise ValueError(f"rows: got {len(row)} cells in {row}, expected {len(columns)}")
     lines = [[escape(cell).replace("\n", "<br>") for cell in row] for row in (columns, *rows)]
-    heads, body = lines[0], ""
-    for first, *rest in lines[1:]:
-        labelled = zip(heads[1:], rest, strict=True)
-        cells = "".join(f'<td data-label="{head}">{cell}</td>' for head, cell in labelled)
-        body += f'<tr><th scope="row">{first}</th>{cells}</tr>'
+    heads, body = lines[0], "".join(_card(lines[0], row) for row in lines[1:])
     return Html(_table("table cards" + " sentences" * wrap, heads, body))
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a table that can be filtered.
+
+    Attributes:
+        cells: Pieces of HTML, the first of which heads the row.
+        group: What a reader may choose it by.
+        id: By which other places may link to it, if it has one.
+    """
+
+    cells: Sequence[str]
+    group: str
+    id: str = ""
+
+
+def filtered_table(
+    columns: Sequence[str], rows: Sequence[Row], groups: Mapping[str, str], *, by: str, noun: str
+) -> Html:
+    """A table of sentences, above it a choice of its rows by words and by their group.
+
+    The choice is the work of `_static/filter.js`; where no script runs, all rows are shown, and
+    nothing to choose by. A phone shows the rows as cards, as it does those of :func:`table`.
+
+    Args:
+        columns: Heads of the columns, plain text.
+        rows: In the order in which they are shown.
+        groups: What the reader sees of each group, in the order of the choice.
+        by: What distinguishes groups, above the choice.
+        noun: What rows are, in the plural.
+
+    Raises:
+        ValueError: If a row has too few or too many cells, or a group that is none of `groups`.
+
+    Examples:
+        >>> rows = [Row(["<b>Elman</b>", "80"], "plain"), Row(["LSTM", "320"], "gated", id="lstm")]
+        >>> groups = {"plain": "without gates", "gated": "with gates"}
+        >>> print(filtered_table(["cell", "weights"], rows, groups, by="gates", noun="cells"))
+        cell | weights
+        Elman | 80
+        LSTM | 320
+    """
+    heads, counts = [escape(column) for column in columns], Counter(row.group for row in rows)
+    if strange := sorted(set(counts) - set(groups)):
+        raise ValueError(f"rows: got groups {strange}, expected some of {list(groups)}")
+    body = ""
+    for row in rows:
+        name = f' id="{escape(row.id)}"' if row.id else ""
+        body += _card(heads, row.cells, f'{name} data-group="{escape(row.group)}"')
+    options = "".join(
+        f'<option value="{escape(group)}">{escape(shown)} ({counts[group]})</option>'
+        for group, shown in groups.items()
+    )
+    form = (
+        f'<form class="filter" role="search" aria-label="Choose among the {escape(noun)}" hidden>'
+        '<label>words <input type="search" name="words" autocomplete="off"></label>'
+        f'<label>{escape(by)} <select name="group"><option value="">all ({len(rows)})</option>'
+        f"{options}</select></label>"
+        f'<p role="status" aria-live="polite" data-noun="{escape(noun)}"></p></form>'
+    )
+    return Html(f'<div class="filtered">{form}{_table("table cards sentences", heads, body)}</div>')
+
+
+def _card(heads: Sequence[str], cells: Sequence[str], attributes: str = "") -> str:
+    """A row that a phone shows as a card; all of it is HTML."""
+    if len(cells) != len(heads):
+        raise ValueError(f"rows: got {len(cells)} cells in {cells}, expected {len(heads)}")
+    first, *rest = cells
+    labelled = zip(heads[1:], rest, strict=True)
+    data = "".join(f'<td data-label="{head}">{cell}</td>' for head, cell in labelled)
+    return f'<tr{attributes}><th scope="row">{first}</th>{data}</tr>'
 
 
 def _table(kind: str, columns: Sequence[str], body: str, caption: str = "") -> str:
