@@ -86,7 +86,8 @@ def filtered_table(
     """A table of sentences, above it a choice of its rows by words and by their group.
 
     The choice is the work of `_static/filter.js`; where no script runs, all rows are shown, and
-    nothing to choose by. A phone shows the rows as cards, as it does those of :func:`table`.
+    nothing to choose by. So many columns of sentences have no room beside each other: a row is a
+    card, with its first cell above and its last below the others.
 
     Args:
         columns: Heads of the columns, plain text.
@@ -124,7 +125,7 @@ def filtered_table(
         f"{options}</select></label>"
         f'<p role="status" aria-live="polite" data-noun="{escape(noun)}"></p></form>'
     )
-    return Html(f'<div class="filtered">{form}{_table("table cards sentences", heads, body)}</div>')
+    return Html(f'<div class="filtered">{form}{_table("table", heads, body)}</div>')
 
 
 def _card(heads: Sequence[str], cells: Sequence[str], attributes: str = "") -> str:
