@@ -180,8 +180,9 @@ def test_a_trained_network_is_asked_for_all_its_tasks(monkeypatch, tmp_path):
 
 
 def test_networks_of_pairs_are_kept_in_one_file(monkeypatch, tmp_path):
-    few = [Worlds("lorenz chen", 0.0, 3, seed, 2, window=20, batch=4) for seed in range(2)]
-    monkeypatch.setattr(experiment, "PAIRS", few)
+    few = [Worlds(f"lorenz {name}", 0.0, 3, 0, 2, window=20, batch=4) for name in ("chen", "chua")]
+    others = [dataclasses.replace(one, seed=1) for one in few]
+    monkeypatch.setattr(experiment, "PAIRS", few + others)
     monkeypatch.setattr(experiment, "PAIR_FOLDER", tmp_path)
     monkeypatch.setattr(experiment, "PAIR_FILE", tmp_path / "all.npz")
     gather_pairs()

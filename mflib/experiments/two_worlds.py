@@ -65,7 +65,7 @@ DISTANCES = [replace(SEEDS[0], distance=distance) for distance in (0.0, 2.0, 4.0
 WITHOUT_MEMORY = [WithoutMemory(seed) for seed in range(3)]
 
 
-#: Networks of pairs, one by one as they are trained; and together, in the order of ``PAIRS``.
+#: Networks of pairs, one by one as they are trained; and those of the first seed in one file.
 PAIR_FOLDER, PAIR_FILE = DATA / "pair_networks", DATA / "pair_networks.npz"
 
 
@@ -95,13 +95,13 @@ RESERVOIR_PAIRS = [WorldReservoir(f"{a.name} {b.name}", 1688, 0) for a, b in com
 
 
 def gather_pairs() -> None:
-    """Put the networks of ``PAIRS`` into one file; what is not in their folder is trained."""
-    weights = stacked([load_or_train(one, PAIR_FOLDER) for one in PAIRS])
+    """Put the networks of the first seed into one file; what is not in their folder is trained."""
+    weights = stacked([load_or_train(one, PAIR_FOLDER) for one in PAIRS if one.seed == 0])
     arrays = {name: weight.numpy() for name, weight in weights.items()}
     np.savez_compressed(PAIR_FILE, about=np.array(json.dumps(provenance())), **arrays)
 
 
 def pair_networks() -> list[LSTM]:
-    """The recorded networks of ``PAIRS``."""
+    """The recorded networks of the first seed, in the order of ``PAIRS``."""
     with np.load(PAIR_FILE) as file:
         return unstacked({name: tf.constant(file[name]) for name in file if name != "about"})
