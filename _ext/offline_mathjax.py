@@ -1,8 +1,8 @@
 """Serve MathJax from the book itself, so that no page asks the network for it.
 
 The package `sphinx-mathjax-offline` carries all of MathJax (24 MB); a page needs one script,
-one of its extensions and its fonts (1.6 MB). They are copied into the output and not into `_static/`, because
-Jupyter Book would load every script it finds there once more in every page.
+one of its extensions and its fonts (1.6 MB). They are copied into the output and not into
+`_static/`, because Jupyter Book would load every script it finds there once more in every page.
 """
 
 from __future__ import annotations
