@@ -12,7 +12,7 @@ The SVG stands in the page itself, so that it takes the page's font and the them
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
@@ -24,7 +24,7 @@ class Diagram(SphinxDirective):
     """A figure whose picture is a file of `_static/diagrams`, its name given without ending."""
 
     required_arguments = 1
-    option_spec = {"name": directives.unchanged_required}
+    option_spec: ClassVar = {"name": directives.unchanged_required}
     has_content = True
 
     def run(self) -> list[nodes.Node]:
