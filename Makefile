@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help book check test coverage lab full bench lock clean distclean
+.PHONY: help book check test scripts coverage lab full bench lock clean distclean
 
 SCALE ?= quick
 CHAPTER ?=
@@ -34,6 +34,10 @@ test: $(INSTALLED) ## lint, types, build the book, then test the library, the pi
 	@$(LINT)
 	@$(RUN) -m tools.book
 	@$(RUN) -m pytest
+
+scripts: ## lint the scripts of the live figures, with eslint and prettier from npm (needs Node)
+	@npm exec --yes --package=eslint@9.39.1 -- eslint --max-warnings 0 _static/live
+	@npm exec --yes --package=prettier@3.6.2 -- prettier --print-width 100 --check _static/live
 
 coverage: $(INSTALLED) ## which lines of mflib and tools the tests run, those of the book left out
 	@$(RUN) -m pytest -m "not book" --cov --cov-report=term --cov-report=html:_build/coverage

@@ -1,8 +1,6 @@
 """The rendered book in a real browser: complete, offline, readable, accessible."""
 
-import os
 import re
-import shutil
 import threading
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,7 +11,6 @@ from urllib.parse import unquote, urldefrag, urlsplit
 import pytest
 import yaml
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import sync_playwright
 
 from tools.project import pages
 
@@ -22,10 +19,6 @@ ROOT = Path(__file__).parents[1]
 PAGES = list(pages(yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))))
 PAGES += ["genindex", "py-modindex", "search"]
 PHONE, DESKTOP = 360, 1280
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update "
-    "--disable-sync --no-first-run"
-).split()
 HASH_NAME = re.compile(r"[0-9a-f]{16,}|\.(png|svg|jpe?g|gif|webp)$")
 # Not the bibliography's list: its roles come from Sphinx, and no style sheet can change them.
 AXE_CONTEXT = {"exclude": [[".citation-list"]]}
@@ -89,19 +82,6 @@ def site(built):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = next(filter(None, map(shutil.which, names)), None)
-    if found is None:
-        message = f"no browser: none of {', '.join(names)} is installed"
-        (pytest.fail if os.environ.get("MFLIB_REQUIRE_BROWSER") else pytest.skip)(message)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 def open_page(browser, url):

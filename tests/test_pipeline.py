@@ -147,9 +147,11 @@ def test_a_chapter_runs_again_only_for_the_data_it_names(book):
     assert book.run() == ["one"]
 
 
-def test_a_data_file_of_the_library_is_an_input_of_who_imports_it(book):
-    file = book.root / "mflib" / "numbers.toml"
-    (book.root / "mflib" / "code.py").write_text('FILE = "numbers.toml"\n')
+@pytest.mark.parametrize("name", ["mflib/numbers.toml", "_static/live/engine.mjs"])
+def test_a_file_of_the_library_is_an_input_of_who_imports_it(book, name):
+    file = book.root / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    (book.root / "mflib" / "code.py").write_text(f'FILE = "{name}"\n')
     book.chapter("one", "from mflib.code import FILE")
     book.chapter("two", "1 + 1")
 

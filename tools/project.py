@@ -133,7 +133,8 @@ class Project:
         digest = hashlib.sha256(json.dumps(stated, sort_keys=True).encode())
         words = {word for module in code.values() for word in module.words}
         words |= {word for source in _code(chapter) for word in _meaning(source).words}
-        data = [*self.root.glob("data/**/*"), *self.root.glob("mflib/**/*.toml")]
+        patterns = "data/**/*", "mflib/**/*.toml", "_static/live/*"
+        data = [path for pattern in patterns for path in self.root.glob(pattern)]
         named = [p for p in data if p.name != "claims.toml" and words & self._names_of(p)]
         inputs = [self.root / "requirements.txt", *named]
         if chapter.is_back_matter:

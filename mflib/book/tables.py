@@ -25,7 +25,7 @@ class Html:
 
 # What stands in plain text for pieces of HTML.
 _PLAIN = {
-    r"<form.*?</form>": "",
+    r"(?s)<(form|script|style).*?</\1>": "",
     r"</t[hd]><t[hd][^>]*>": " | ",
     r"<br>": ", ",
     r"</p>|</tr>|</caption>": "\n",

@@ -278,15 +278,19 @@ class Attractor:
             return np.inf
         return float(np.linalg.norm(self.misses(points)) / np.linalg.norm(steps))
 
-    def _unplaced(self, points: npt.ArrayLike) -> np.ndarray:
+    def units(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation ``(dim,)`` of the system's data in its own units."""
         known = _orbits(self.flow, self.dt)
+        return known.mean(axis=(0, 1)), known.std(axis=(0, 1))
+
+    def _unplaced(self, points: npt.ArrayLike) -> np.ndarray:
+        mean, std = self.units()
         unit = checks.reals("points", points, ("points", self.flow.dim)) - np.asarray(self.centre)
-        return known.mean(axis=(0, 1)) + known.std(axis=(0, 1)) * unit
+        return mean + std * unit
 
     def _placed(self, points: np.ndarray) -> np.ndarray:
-        known = _orbits(self.flow, self.dt)
-        unit = (points - known.mean(axis=(0, 1))) / known.std(axis=(0, 1))
-        return np.asarray(self.centre) + unit
+        mean, std = self.units()
+        return np.asarray(self.centre) + (points - mean) / std
 
 
 @functools.cache
