@@ -109,7 +109,7 @@ export class Player {
 
   tell() {
     if (this.driven && !this.alone) return `Driven by ${this.said}.`;
-    if (!this.trail.length) return "Nothing has happened yet: the state is zero.";
+    if (!this.trail.length) return "At rest: the state is zero.";
     const verdict = this.verdict();
     return verdict ? `Loop closed: ${verdict}.` : "Loop closed.";
   }

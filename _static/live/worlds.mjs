@@ -11,7 +11,7 @@ const degrees = (radians) => Math.round((180 * radians) / Math.PI);
 export class Worlds extends Player {
   constructor(figure) {
     const { tasks, turn } = figure.data;
-    super(figure, new View(figure.canvas, 4.2, true), { turn, kept: 25, calm: 25 });
+    super(figure, new View(figure.canvas, 3.6, true), { turn, kept: 25, calm: 25 });
     this.worlds = tasks.map((task) => ({ ...task, law: new World(task) }));
     for (const world of this.worlds) world.seen = world.law.orbit(SEEN);
     const cues = this.worlds.map(({ title, law }) => ({
@@ -81,7 +81,7 @@ export class Worlds extends Player {
   }
 
   backdrop(view) {
-    view.cube(2.4);
+    view.cube(2.2);
     for (const { seen, colour } of this.worlds) view.line(seen, colour, 1, 0.18);
   }
 
