@@ -13,6 +13,7 @@ RUN := PYTHONNOUSERSITE=1 TF_CPP_MIN_LOG_LEVEL=3 $(VENV)/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check --quiet
 LINT := $(RUN) -m ruff check && $(RUN) -m ruff format --check && $(RUN) -m mypy
 INSTALLED := $(VENV)/.installed
+NPM := npm exec --yes --prefer-offline
 
 # A python that starts (a pyenv shim may not) and whose version TensorFlow and the book support.
 SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
@@ -36,8 +37,8 @@ test: $(INSTALLED) ## lint, types, build the book, then test the library, the pi
 	@$(RUN) -m pytest
 
 scripts: ## lint the scripts of the live figures, with eslint and prettier from npm (needs Node)
-	@npm exec --yes --package=eslint@9.39.1 -- eslint --max-warnings 0 _static/live
-	@npm exec --yes --package=prettier@3.6.2 -- prettier --print-width 100 --check _static/live
+	@$(NPM) --package=eslint@9.39.1 -- eslint --max-warnings 0 _static/live
+	@$(NPM) --package=prettier@3.6.2 -- prettier --print-width 100 --check _static/live
 
 coverage: $(INSTALLED) ## which lines of mflib and tools the tests run, those of the book left out
 	@$(RUN) -m pytest -m "not book" --cov --cov-report=term --cov-report=html:_build/coverage

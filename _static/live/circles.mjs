@@ -5,25 +5,38 @@ import { View } from "./view.mjs";
 
 const OFF = 0.1; // of a radius: so far a point may be from a circle that it is on
 
-const distance = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1]);
+export const distance = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1]);
 const way = (task) => Math.sign(task.omega);
+
+/** How far a square has to extend to hold all circles. */
+export const reach = (tasks) =>
+  Math.max(...tasks.map(({ centre, radius }) => Math.hypot(...centre) + 1.5 * radius));
 
 export class Circles extends Player {
   constructor(figure) {
     const { tasks, dt } = figure.data;
     const turn = Math.round((2 * Math.PI) / dt / Math.abs(tasks[0].omega));
-    const reach = Math.max(...tasks.map((task) => Math.abs(task.centre[0]) + 1.5 * task.radius));
-    super(figure, new View(figure.canvas, reach), { turn, kept: 1.5, calm: 3 });
+    super(figure, new View(figure.canvas, reach(tasks)), { turn, kept: 1.5, calm: 3 });
     Object.assign(this, { tasks, dt, stride: tasks[0].radius * Math.abs(tasks[0].omega) * dt });
-    const cues = tasks.map((task) => ({
-      label: `Cue ${task.name} ${way(task) > 0 ? "↺" : "↻"}`,
-      name: `cue ${task.name}`,
-      stretch: (length) => this.stretch(task, length),
-    }));
     const length = { min: 1, max: 2 * turn, value: Math.round((2 * turn) / 3) };
-    this.controls(cues, length, { min: 0, max: 100, step: 5, value: 0 }, tasks[0].radius);
+    this.controls(this.cues(), length, { min: 0, max: 100, step: 5, value: 0 }, tasks[0].radius);
+    figure.canvas.classList.add("live-pen");
     this.pointer(figure.canvas);
     this.keyboard(figure.canvas);
+  }
+
+  /** A button for each task. */
+  cues() {
+    return this.tasks.map((task, k) => ({
+      label: `Cue ${task.name} ${way(task) > 0 ? "↺" : "↻"}`,
+      name: `cue ${task.name}`,
+      stretch: (length) => this.stretch(this.tasks[k], length),
+    }));
+  }
+
+  /** Whether a point is on a task's circle. */
+  on({ centre, radius }, at) {
+    return Math.abs(distance(at, centre) / radius - 1) < OFF;
   }
 
   rest() {
@@ -43,10 +56,10 @@ export class Circles extends Player {
   /** Count for how long each circle has been followed: its radius, its direction. */
   look(at) {
     const last = this.trail.at(-1)?.at ?? at;
-    this.streaks = this.tasks.map(({ centre, radius, omega }, k) => {
-      const [x, y, p, q] = [at[0], at[1], last[0], last[1]].map((v, n) => v - centre[n % 2]);
-      const on = Math.abs(Math.hypot(x, y) / radius - 1) < OFF && (p * y - q * x) * omega > 0;
-      return on ? (this.streaks[k] ?? 0) + 1 : 0;
+    this.streaks = this.tasks.map((task, k) => {
+      const [x, y, p, q] = [...at, ...last].map((v, n) => v - task.centre[n % 2]);
+      const follows = this.on(task, at) && (p * y - q * x) * task.omega > 0;
+      return follows ? (this.streaks[k] ?? 0) + 1 : 0;
     });
     return this.tasks[this.streaks.findIndex((steps) => steps > 0)]?.colour ?? "ink";
   }

@@ -38,7 +38,19 @@ export class Player {
     return `${many(this.alone, "step")} alone, ${(this.alone / this.turn).toFixed(1)} turns.`;
   }
 
+  /** The numbers or, while the network is driven, of how many samples by now. */
+  note() {
+    if (this.alone) return this.numbers();
+    return this.driven ? `${many(this.driven, "sample")} of a cue.` : "";
+  }
+
   backdrop() {}
+
+  /** Where the trail ends. */
+  heads(view) {
+    const last = this.trail.at(-1);
+    if (last) view.marker(last.at, last.colour, this.marker(last.colour));
+  }
 
   marker() {
     return "o";
@@ -93,6 +105,12 @@ export class Player {
     }
   }
 
+  /** A sample with as much noise as is asked for. */
+  noisy(u) {
+    const size = (this.noise.input.valueAsNumber / 100) * this.unit;
+    return u.map((x) => x + size * this.random.normal());
+  }
+
   kick() {
     this.loop.kick(this.size.input.valueAsNumber / 100, this.random.normal);
     this.go();
@@ -119,11 +137,9 @@ export class Player {
     view.clear();
     this.backdrop(view);
     view.trail(trail);
-    const last = trail.at(-1);
-    if (last) view.marker(last.at, last.colour, this.marker(last.colour));
+    this.heads(view);
     figure.say(this.tell());
-    const cue = this.driven ? `${many(this.driven, "sample")} of a cue.` : "";
-    figure.note.textContent = this.alone ? this.numbers() : cue;
+    figure.note.textContent = this.note();
     const run = figure.calm.matches ? `${this.calm / this.turn} turns more` : "Run";
     this.runs.textContent = figure.playing ? "Pause" : run;
   }
@@ -132,15 +148,15 @@ export class Player {
 
   /** `cues`: each with a label, a name, and `stretch(length)`; `noise` of 1 is so large. */
   controls(cues, length, noise, unit) {
-    const { figure, random } = this;
-    figure.row();
+    const { figure } = this;
+    this.unit = unit;
+    if (cues.length) figure.row();
     for (const { label, name, stretch } of cues) {
       figure.button(label, () => {
-        const size = (this.noise.input.valueAsNumber / 100) * unit;
         const clean = stretch(this.length.input.valueAsNumber);
         this.ask(
           name,
-          clean.map((u) => u.map((x) => x + size * random.normal())),
+          clean.map((u) => this.noisy(u)),
         );
       });
     }
@@ -151,7 +167,7 @@ export class Player {
     });
     figure.button("Kick", () => this.kick());
     figure.button("Forget", () => this.forget());
-    this.length = figure.slider("Cue length", length, (n) => many(n, "sample"));
+    if (cues.length) this.length = figure.slider("Cue length", length, (n) => many(n, "sample"));
     this.noise = figure.slider("Noise", noise, percent);
     this.size = figure.slider("Kick size", { min: 5, max: 200, step: 5, value: 10 }, percent);
     const speeds = { min: -3, max: 6, step: 1, value: 0 };
