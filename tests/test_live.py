@@ -577,34 +577,32 @@ def test_figures_fit_and_keep_the_rules_of_accessibility(opened, figure, width, 
         assert [(rule["id"], [node["target"] for node in rule["nodes"]]) for rule in found] == []
 
 
+#: Milliseconds of frames at full speed, sixty in a second and after a pause, and of a whole answer.
+TIMES = """() => {
+  const it = document.querySelector(".live").live;
+  const timed = (count, work) => Array.from({ length: count }, () => {
+    const begin = performance.now();
+    work();
+    it.draw();
+    return performance.now() - begin;
+  });
+  it.speed.input.value = it.speed.input.max;
+  it.advance(1); // until what is drawn is as long as it gets
+  const frames = timed(100, () => it.advance(1 / 60));
+  return [frames, timed(9, () => it.advance(0.1)), timed(9, () => it.steps(it.calm))];
+}"""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("figure", "most"), FRAMES.items())
-def test_frames_are_quick_and_pages_light(opened, figure, most, request):
+def test_frames_are_quick_and_figures_light(opened, figure, most, request):
     figure = request.getfixturevalue(figure)
     assert len(figure.html.encode()) < 1.5e6
     page = opened(figure)
-    page.evaluate(
-        "window.long = []; new PerformanceObserver((list) => long.push(...list.getEntries().map("
-        "({ duration }) => duration))).observe({ type: 'longtask' })"
-    )
-    for end in (False, True):
-        slide(page, "keyboard", "Speed", end)
-        if page.get_by_role("button", name="Run").count():
-            press(page, "keyboard", "Run")
-        took = page.evaluate(
-            """() => new Promise((done) => {
-              const { figure } = document.querySelector(".live").live;
-              const times = [];
-              const next = () => {
-                times.push(figure.took);
-                if (times.length > 100) done(times.slice(1));
-                else requestAnimationFrame(next);
-              };
-              requestAnimationFrame(next);
-            })"""
-        )
-        assert np.median(took) <= most
-    assert max(page.evaluate("long"), default=0) <= 100
+    page.locator("canvas").scroll_into_view_if_needed()
+    page.wait_for_timeout(200)
+    frames, late, whole = map(np.median, page.evaluate(TIMES))
+    assert frames <= most and max(late, whole) <= 100
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ export class Knobs extends Circles {
     const turn = () => this.turned();
     this.gain = figure.slider("Gain", { min: 0.5, max: 2, step: 0.01, value: 1 }, two, turn);
     this.shift = figure.slider("Forget bias", { min: -2, max: 2, step: 0.05, value: 0 }, two, turn);
+    figure.sliders.prepend(this.gain.label, this.shift.label);
   }
 
   /** As `scale_recurrence` and `shift_forget_bias` of `mflib.modelling.perturbations`. */

@@ -8,7 +8,7 @@ export class Networks extends Circles {
     super(figure);
     const { names, circles, networks } = figure.data;
     const range = { min: 1, max: names.length, value: 1 };
-    figure.slider(
+    const { label } = figure.slider(
       "Network",
       range,
       (n) => names[n - 1],
@@ -20,5 +20,6 @@ export class Networks extends Circles {
         figure.pause();
       },
     );
+    figure.sliders.prepend(label);
   }
 }

@@ -7,11 +7,12 @@ export class Switch extends Circles {
     super(figure);
     this.open = true;
     this.samples = 0; // of the data so far; they go on while the loop is closed
+    figure.row();
     this.switch = figure.button("Close the loop", () => {
       this.open = !this.open;
       this.go();
     });
-    this.runs.before(this.switch);
+    figure.rows.prepend(this.switch.parentNode);
   }
 
   cues() {

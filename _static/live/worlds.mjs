@@ -92,7 +92,7 @@ export class Worlds extends Player {
     const yaw = figure.slider(
       "View from",
       span,
-      (value) => `${value}°`,
+      (value) => `${value}°`.replace("-", "−"),
       (value) => {
         view.yaw = (value * Math.PI) / 180;
         figure.redraw();
