@@ -454,6 +454,9 @@ def test_knobs_change_the_weights_and_a_circle_dies(opened, knobs, how):
     until(page, "Loop closed: circle A, anticlockwise.")
     slide(page, how, "Gain", end=False)
     until(page, "Loop closed: neither circle.")
+    evaluate(page, "void ((it.gain.input.value = 0.7), it.turned())")  # rest, but no end of it
+    until(page, "Loop closed: neither circle.")
+    slide(page, how, "Gain", end=False)
     slide(page, how, "Forget bias")
     changed = shift_forget_bias(scale_recurrence(network, 0.5), 2)
     for name, weight in changed.weights().items():

@@ -58,14 +58,20 @@ export class Circles extends Player {
     const last = this.trail.at(-1)?.at ?? at;
     this.streaks = this.tasks.map((task, k) => {
       const [x, y, p, q] = [...at, ...last].map((v, n) => v - task.centre[n % 2]);
-      const follows = this.on(task, at) && (p * y - q * x) * task.omega > 0;
+      const follows = this.on(task, at, last) && (p * y - q * x) * task.omega > 0;
       return follows ? (this.streaks[k] ?? 0) + 1 : 0;
     });
-    return this.tasks[this.streaks.findIndex((steps) => steps > 0)]?.colour ?? "ink";
+    return this.followed(1)?.colour ?? "ink";
+  }
+
+  /** The task whose circle has been followed for the most steps, if these are so many. */
+  followed(steps) {
+    const most = Math.max(...this.streaks);
+    return most >= steps ? this.tasks[this.streaks.indexOf(most)] : undefined;
   }
 
   verdict() {
-    const task = this.tasks[this.streaks.findIndex((steps) => steps >= this.turn)];
+    const task = this.followed(this.turn);
     if (task) return `circle ${task.name}, ${way(task) > 0 ? "anti" : ""}clockwise`;
     return this.alone > 3 * this.turn ? "neither circle" : "";
   }

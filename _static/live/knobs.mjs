@@ -1,7 +1,8 @@
 // Two circles in a network whose recurrent gain and forget bias the reader turns.
 
-import { Circles } from "./circles.mjs";
+import { Circles, distance } from "./circles.mjs";
 
+const REST = 0.1; // of a step of the data: what moves less comes to rest
 const two = (value) => value.toFixed(2).replace("-", "−");
 
 export class Knobs extends Circles {
@@ -26,8 +27,8 @@ export class Knobs extends Circles {
     this.go();
   }
 
-  /** Of whatever size and shape: a circle is there as long as every step goes its way. */
-  on() {
-    return true;
+  /** A circle of whatever size and shape is there, as long as every step goes its way. */
+  on(task, at, last) {
+    return distance(at, last) > REST * this.stride;
   }
 }

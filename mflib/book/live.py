@@ -149,8 +149,9 @@ def _plain(value: Any) -> Any:
 def _picture(figure: Figure) -> tuple[str, int]:
     """A plot as a PNG with few colours, in an address; and its width on the page, in pixels."""
     content, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(content, format="png", dpi=200, facecolor="white")
+    figure.savefig(content, format="png", dpi=200, bbox_inches="tight", facecolor="white")
     plt.close(figure)
-    Image.open(content).convert("RGB").quantize(32).save(small, "png", optimize=True)
-    width = round(figure.get_figwidth() * 100)
-    return f"data:image/png;base64,{base64.b64encode(small.getvalue()).decode()}", width
+    picture = Image.open(content)
+    picture.convert("RGB").quantize(32).save(small, "png", optimize=True)
+    address = f"data:image/png;base64,{base64.b64encode(small.getvalue()).decode()}"
+    return address, picture.width // 2
