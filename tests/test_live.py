@@ -522,14 +522,15 @@ def test_nothing_moves_before_the_reader_asks_or_out_of_sight(opened, figure, re
     page.wait_for_timeout(200)
     assert page.locator("canvas").screenshot() == still
     press(page, "keyboard", "Run")
-    page.wait_for_function("document.querySelector('.live').live.alone > 5")
+    moved = "(({ driven, alone }) => driven + alone)(document.querySelector('.live').live)"
+    page.wait_for_function(f"{moved} > 5")
     page.evaluate("scrollTo(0, 2000)")
     page.wait_for_timeout(200)
-    asleep = evaluate(page, "it.alone")
+    asleep = page.evaluate(moved)
     page.wait_for_timeout(200)
-    assert evaluate(page, "it.alone") == asleep
+    assert page.evaluate(moved) == asleep
     page.evaluate("scrollTo(0, 0)")
-    page.wait_for_function("n => document.querySelector('.live').live.alone > n", arg=asleep)
+    page.wait_for_function(f"n => {moved} > n", arg=asleep)
 
 
 def test_who_wants_no_motion_sees_where_it_leads(opened, two_circles):

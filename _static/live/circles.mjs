@@ -73,7 +73,7 @@ export class Circles extends Player {
   verdict() {
     const task = this.followed(this.turn);
     if (task) return `circle ${task.name}, ${way(task) > 0 ? "anti" : ""}clockwise`;
-    return this.alone > 3 * this.turn ? "neither circle" : "";
+    return this.alone >= 3 * this.turn ? "neither circle" : "";
   }
 
   marker(colour) {
