@@ -7,6 +7,7 @@ that no run ends on; Newton's method finds these too.
 from typing import NamedTuple
 
 import numpy as np
+import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from mflib import checks
@@ -86,7 +87,7 @@ def fixed_points(network: Network, starts: ArrayLike) -> FixedPoints:
     multipliers = np.linalg.eigvals(slopes).astype(complex)
     order = np.argsort(-np.abs(multipliers), axis=1, kind="stable")
     multipliers = np.take_along_axis(multipliers, order, axis=1)
-    return FixedPoints(states, network.readout(states).numpy(), multipliers)
+    return FixedPoints(states, network.readout(tf.constant(states)).numpy(), multipliers)
 
 
 def _excess(network, state):

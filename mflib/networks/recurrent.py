@@ -24,7 +24,39 @@ class Network(tf.experimental.ExtensionType):
     The state is ONE tensor of shape ``(batch, state_dim)``; inputs and outputs are
     ``(batch, inputs)`` and ``(batch, outputs)``. The loop can be closed when the outputs can be
     fed back as inputs, that is when ``inputs == outputs``.
+
+    A network of one's own is a subclass with its weights as annotated fields, its three sizes,
+    :meth:`step` and :meth:`readout`, in operations of TensorFlow. All that looks at closed loops
+    takes it.
+
+    Examples:
+        A leaky integrator with a cubic readout; at rest, and at 1 and -1, its loop stands still.
+
+        >>> class Integrator(Network):
+        ...     leak: tf.Tensor
+        ...
+        ...     inputs = outputs = state_dim = property(lambda self: 1)
+        ...
+        ...     def step(self, state, u):
+        ...         return (1 - self.leak) * state + self.leak * u
+        ...
+        ...     def readout(self, state):
+        ...         return 2 * state - state**3
+
+        >>> from mflib.modelling.closed_loop import free_run
+        >>> from mflib.modelling.skeleton import fixed_points
+        >>> network = Integrator(tf.constant(0.5))
+        >>> free_run(network, [[0.1]], steps=100).state.numpy().round(4)
+        array([[1.]], dtype=float32)
+        >>> found = fixed_points(network, [[-2.0], [0.1], [2.0]])
+        >>> found.states.ravel().round(4) + 0.0, found.unstable
+        (array([-1.,  0.,  1.]), array([0, 1, 0]))
     """
+
+    @property
+    def dtype(self) -> tf.DType:
+        """Of weights, states and outputs: that of the first weight."""
+        return tf.nest.flatten(self, expand_composites=True)[0].dtype
 
     @property
     def parts(self) -> tuple[int, ...]:
@@ -32,8 +64,8 @@ class Network(tf.experimental.ExtensionType):
         return (self.state_dim,)
 
     def initial_state(self, batch: int) -> tf.Tensor:
-        """State ``(batch, state_dim)`` of a network that has seen nothing."""
-        raise NotImplementedError
+        """State ``(batch, state_dim)`` of a network that has seen nothing: all zeros."""
+        return tf.zeros((batch, self.state_dim), self.dtype)
 
     def step(self, state: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
         """One step driven by the input ``u``: ``s' = F(s, u)``, shape ``(batch, state_dim)``."""
@@ -87,7 +119,6 @@ class Layer(Network):
     outputs = property(lambda self: self.readout_bias.shape[0], doc="Size of the output.")
     parts = property(lambda self: (self.units,), doc="Sizes of the state's parts, of ``h`` first.")
     state_dim = property(lambda self: sum(self.parts), doc="Size of the state.")
-    dtype = property(lambda self: self.kernel.dtype, doc="Of weights, states and outputs.")
 
     @staticmethod
     def gates() -> int:
@@ -119,7 +150,7 @@ class Layer(Network):
         expected = self.shapes()
         for name, weight in self.weights().items():
             got = tuple(weight.shape)
-            if got != expected[name]:
+            if got != expected[name] or 0 in got:
                 raise ValueError(f"{name}: got shape {got}, expected {expected[name]}")
             if weight.dtype != self.dtype or not weight.dtype.is_floating:
                 raise ValueError(f"{name}: got {weight.dtype.name}, expected one floating type")
@@ -127,10 +158,6 @@ class Layer(Network):
     def __repr__(self) -> str:
         sizes = f"{self.inputs} inputs, {self.units} units, {self.outputs} outputs"
         return f"{type(self).__name__}({sizes}, {self.dtype.name})"
-
-    def initial_state(self, batch: int) -> tf.Tensor:
-        """All zeros, as the thesis begins."""
-        return tf.zeros((batch, self.state_dim), self.dtype)
 
     def features(self, state: tf.Tensor) -> tf.Tensor:
         """What the readout sees: ``h``, shape ``(batch, units)``."""
@@ -296,7 +323,6 @@ class Wrapper(Network):
     outputs = property(lambda self: self.network.outputs)
     state_dim = property(lambda self: self.network.state_dim)
     parts = property(lambda self: self.network.parts)
-    dtype = property(lambda self: self.network.dtype)
 
     def initial_state(self, batch: int) -> tf.Tensor:
         """The network's own."""
@@ -316,6 +342,41 @@ class Memoryless(Wrapper):
     def step(self, state: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
         """``F(s_0, u)``, whatever the state was."""
         return self.network.step(self.network.initial_state(state.shape[0]), u)
+
+
+class ConstantInputs(Wrapper):
+    """A network whose last inputs are held: what is left can be an autonomous system.
+
+    A network with exogenous inputs, more inputs than outputs, cannot be closed on its own. With the
+    exogenous ones constant its loop has attractors, exponents and fixed points like any other, and
+    their values are parameters. Its states are the network's own. Inputs that vary are given to
+    :func:`~mflib.modelling.closed_loop.free_run`.
+
+    Attributes:
+        values (exogenous,) or (batch, exogenous): What the last inputs get in every step.
+
+    Examples:
+        >>> from mflib.networks.elman import Elman
+        >>> network = Elman.create(inputs=3, units=8, outputs=2)
+        >>> from mflib.modelling.closed_loop import free_run
+        >>> free_run(ConstantInputs(network, [0.5]), tf.zeros((1, 8)), steps=50).outputs.shape
+        TensorShape([1, 50, 2])
+    """
+
+    values: tf.Tensor
+
+    inputs = property(lambda self: self.network.inputs - self.values.shape[-1])
+
+    def __validate__(self):
+        if not 0 < self.values.shape[-1] < self.network.inputs:
+            got, most = tuple(self.values.shape), self.network.inputs - 1
+            raise ValueError(f"values: got shape {got}, expected 1 to {most} exogenous inputs")
+
+    def step(self, state: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
+        """The network's step with these inputs after ``u``."""
+        values = tf.cast(self.values, self.dtype)
+        values = tf.broadcast_to(values, (u.shape[0], values.shape[-1]))
+        return self.network.step(state, tf.concat([u, values], 1))
 
 
 def sigmoid(x: tf.Tensor) -> tf.Tensor:
@@ -344,11 +405,18 @@ def cast(network: Network, dtype: str) -> Any:
         network: Of any kind.
         dtype ("float32" or "float64"):
 
+    Raises:
+        ValueError: If it is no network, or another type.
+
     Examples:
         >>> from mflib.networks.elman import Elman
         >>> cast(Elman.create(inputs=2, units=8), "float64")
         Elman(2 inputs, 8 units, 2 outputs, float64)
     """
+    if not isinstance(network, Network):
+        raise ValueError(f"network: got {type(network).__name__}, expected a network of mflib")
+    if dtype not in ("float32", "float64"):
+        raise ValueError(f"dtype: got {dtype!r}, expected 'float32' or 'float64'")
     return tf.nest.map_structure(
         lambda weight: tf.cast(weight, dtype), network, expand_composites=True
     )
