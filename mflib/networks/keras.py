@@ -210,12 +210,13 @@ def from_keras(model: keras.Model | str | os.PathLike) -> Network:
     if not model.built:
         raise ValueError("model: got layers without weights, expected a built model")
     _refuse_unsupported(model)
-    types = [tf.as_dtype(layer.compute_dtype).as_numpy_dtype for layer in model.layers]
-    rounding = max(float(np.spacing(np.ones((), dtype))) for dtype in types)
+    types = [layer.compute_dtype for layer in model.layers]
+    types += [x.dtype for x in getattr(model, "inputs", None) or ()]
+    rounding = max(np.spacing(np.ones((), tf.as_dtype(t).as_numpy_dtype)) for t in types)
     differences = []
     for network in itertools.chain(_plain(model), _whole(model)):
         differences.append(_difference(model, network))
-        if differences[-1] <= rounding**0.75:
+        if differences[-1] <= float(rounding) ** 0.75:
             return network
     raise ValueError(
         f"model: its outputs on random cues differ by {min(differences):.1g} of their size from "
@@ -356,7 +357,7 @@ def _whole(model):
     dtype = keras.backend.result_type("float32", *(v.dtype for v in weights))
     arrays = [checks.reals(v.path, np.asarray(v, float), v.shape) for v in weights]
     try:
-        config = keras.Model(model.inputs, model.outputs[0]).to_json()
+        config = keras.Model(model.inputs[0], model.outputs[0]).to_json()
         yield KerasNetwork(tuple(tf.constant(x, dtype) for x in arrays), config)
     except (TypeError, ValueError) as error:
         raise ValueError(

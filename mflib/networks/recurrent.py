@@ -355,6 +355,9 @@ class ConstantInputs(Wrapper):
     Attributes:
         values (exogenous,) or (batch, exogenous): What the last inputs get in every step.
 
+    Raises:
+        ValueError: If the values have another shape, or leave no input.
+
     Examples:
         >>> from mflib.networks.elman import Elman
         >>> network = Elman.create(inputs=3, units=8, outputs=2)
@@ -368,9 +371,10 @@ class ConstantInputs(Wrapper):
     inputs = property(lambda self: self.network.inputs - self.values.shape[-1])
 
     def __validate__(self):
-        if not 0 < self.values.shape[-1] < self.network.inputs:
-            got, most = tuple(self.values.shape), self.network.inputs - 1
-            raise ValueError(f"values: got shape {got}, expected 1 to {most} exogenous inputs")
+        shape, inputs = self.values.shape, self.network.inputs
+        if shape.rank not in (1, 2) or not 0 < shape[-1] < inputs:
+            expected = f"(exogenous,) or (batch, exogenous), fewer than all {inputs} inputs"
+            raise ValueError(f"values: got shape {tuple(shape)}, expected {expected}")
 
     def step(self, state: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
         """The network's step with these inputs after ``u``."""
