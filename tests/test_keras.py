@@ -178,7 +178,6 @@ GRAPHS = {
     "layer normalisation": lambda: sequential(
         layers.LayerNormalization(), layers.LSTM(5), layers.Dense(3)
     ),
-    "reads the cell": lambda: functional(reads_the_cell),
     "side by side": lambda: functional(side_by_side),
     "fixed length, unrolled, stateful": lambda: sequential(
         layers.LSTM(5, unroll=True, return_sequences=True, stateful=True),
@@ -261,7 +260,7 @@ def test_the_state_has_the_states_of_the_layers_side_by_side():
         x, *last = layer(x)
         states += last
     np.testing.assert_allclose(state, np.concatenate(states, axis=1), atol=1e-6)
-    for weight, variable in zip(network.weights().values(), model.weights, strict=True):
+    for weight, variable in zip(network.variables, model.weights, strict=True):
         np.testing.assert_array_equal(weight, variable)
 
 
@@ -341,18 +340,10 @@ def test_of_a_saved_model_its_path_is_enough(tmp_path):
     found, data = from_keras(path), np.ones((1, 20, 3), np.float32)
     np.testing.assert_array_equal(outputs(found, data), outputs(from_keras(str(path)), data))
     np.testing.assert_allclose(outputs(found, data)[:, -1], model(data), atol=1e-6)
-    with pytest.raises(FileNotFoundError, match="nothing"):
-        from_keras(tmp_path / "nothing.keras")
     path.write_bytes(path.read_bytes()[:2000])
-    with pytest.raises(ValueError, match=r"is no .keras file, is damaged, or has"):
-        from_keras(path)
-
-
-@pytest.mark.parametrize("name", ["LSTM, LSTM", "normalised, with dropout, for each time"])
-def test_a_graph_goes_back_to_keras(name):
-    model = lively(GRAPHS[name])
-    data = np.random.default_rng(0).normal(size=(2, 20, 3)).astype("float32")
-    np.testing.assert_array_equal(to_keras(from_keras(model))(data), model(data))
+    for unreadable in (path, tmp_path / "nothing.keras"):
+        with pytest.raises(ValueError, match=r"model: got .*keras, which Keras cannot load"):
+            from_keras(unreadable)
 
 
 @keras.saving.register_keras_serializable("tests")
@@ -405,6 +396,14 @@ def final_state(inputs):
 
 
 OTHERWISE = {
+    "reads the cell": lambda: functional(reads_the_cell),
+    "starts from its input": lambda: functional(
+        lambda x: layers.LSTM(3)(x, initial_state=[x[:, 0], x[:, 0]])
+    ),
+    "backwards": lambda: sequential(layers.SimpleRNN(4, go_backwards=True), layers.Dense(3)),
+    "one vector for many times": lambda: sequential(
+        layers.LSTM(4), layers.RepeatVector(5), layers.LSTM(4), layers.Dense(3)
+    ),
     "reversed": lambda: functional(lambda x: layers.Dense(3)(layers.LSTM(5)(x[:, ::-1]))),
     "used twice": lambda: functional(twice),
     "reads the last state everywhere": lambda: functional(final_state),
@@ -422,7 +421,7 @@ OTHERWISE = {
 
 @pytest.mark.parametrize("create", OTHERWISE.values(), ids=OTHERWISE)
 def test_no_model_becomes_another_network(create):
-    with pytest.raises(ValueError, match=r"model: its outputs on random cues differ"):
+    with pytest.raises(ValueError, match=r"model: its layers .*: outputs on random cues differ"):
         from_keras(lively(create))
 
 
@@ -442,51 +441,36 @@ def two_inputs():
     return keras.Model([a, b], layers.LSTM(4)(layers.Concatenate()([a, b])))
 
 
-def custom_cell():
-    return layers.RNN(layers.LSTMCell(4))
-
-
-def inner():
-    return sequential(layers.LSTM(4), layers.Dense(2))
-
-
 REFUSED = {
-    r"got layers \['Dense'\], expected a SimpleRNN, GRU or LSTM": lambda: sequential(
-        layers.Dense(2)
-    ),
-    "got Bidirectional: it reads the future": lambda: sequential(
+    "got Bidirectional: a loop cannot read the future": lambda: sequential(
         layers.Bidirectional(layers.LSTM(4)), layers.Dense(2)
     ),
-    "got Masking: it skips samples": lambda: sequential(
+    "got Masking: a loop skips no sample": lambda: sequential(
         layers.Masking(), layers.LSTM(4), layers.Dense(2)
     ),
-    "got Embedding: its inputs are whole numbers": lambda: sequential(
+    "got Embedding: a loop feeds back real numbers": lambda: sequential(
         layers.Embedding(5, 3), layers.LSTM(4), layers.Dense(2), shape=(None,)
     ),
-    "got Lambda: a model does not keep its code": lambda: sequential(
+    "got Lambda: its code is not part of the model": lambda: sequential(
         layers.Lambda(lambda x: 2 * x), layers.LSTM(4), layers.Dense(2)
     ),
-    "got RepeatVector: it makes one vector a sequence": lambda: sequential(
-        layers.LSTM(4), layers.RepeatVector(5), layers.LSTM(4), layers.Dense(2)
-    ),
     "got RNN: its equations are its own; write its step": lambda: sequential(
-        custom_cell(), layers.Dense(2)
+        layers.RNN(layers.LSTMCell(4)), layers.Dense(2)
     ),
-    "got SimpleRNN: go_backwards is True": lambda: sequential(
-        layers.SimpleRNN(4, go_backwards=True), layers.Dense(2)
+    "got Sequential: it is a model inside the model": lambda: sequential(
+        layers.Normalization(), sequential(layers.LSTM(4), layers.Dense(2))
     ),
-    "got LSTM: it is given states or a mask": lambda: functional(
-        lambda x: layers.LSTM(3)(x, initial_state=[x[:, 0], x[:, 0]])
+    r"layers \['Unknown', 'LSTM', 'Dense'\] cannot be run.* that Keras can save": lambda: (
+        sequential(Unknown(), layers.LSTM(4), layers.Dense(2))
     ),
-    "got Sequential: a model inside the model": lambda: sequential(layers.Normalization(), inner()),
-    r"layers \['Unknown', 'LSTM', 'Dense'\] cannot be made again.*registered": lambda: sequential(
-        Unknown(), layers.LSTM(4), layers.Dense(2)
+    r"layers \['Conv1D', 'LSTM', 'Dense'\] cannot be run": lambda: sequential(
+        layers.Conv1D(4, 3), layers.LSTM(4), layers.Dense(2)
     ),
-    "got 2 inputs and 1 outputs, expected one of each": two_inputs,
-    "got Subclass, a subclassed model": subclass,
-    "expected a built model": lambda: keras.Sequential([layers.LSTM(4), layers.Dense(2)]),
-    "readout_bias: got values that are not finite": spoiled,
-    "got list, expected a Keras model or a path": lambda: [1, 2],
+    "see the error above. Expected .* one input and one output": two_inputs,
+    r"layers \['LSTM', 'Dense'\] cannot be run.* a Sequential or functional model": subclass,
+    "got <Sequential .*, expected a built": lambda: keras.Sequential([layers.LSTM(4)]),
+    "bias: got values that are not finite": spoiled,
+    r"got \[1, 2\], expected a built Keras model": lambda: [1, 2],
 }
 
 

@@ -218,13 +218,3 @@ def fit(states=None, targets=None, ridge=1.0, **options):
     states = array(2, 50, 30) if states is None else states
     targets = array(2, 50, 2) if targets is None else targets
     return fit_readout(continuous(), states, targets, ridge=ridge, **options)
-
-
-@pytest.mark.parametrize("value", [0.0, -1.0, np.nan, np.inf, "5"])
-def test_rates_are_positive_numbers(value):
-    reservoir = continuous()
-    for name in ("gamma", "dt"):
-        with pytest.raises((ValueError, TypeError), match=f"{name}"):
-            replace(reservoir, **{name: value})
-    with pytest.raises((ValueError, TypeError), match="leak"):
-        leaky(leak=value)

@@ -181,7 +181,6 @@ def test_a_network_just_created_starts_on_standardised_data():
         ([CIRCLES[0][:20]], r"trajectories: got lengths \[20\].* at least 22"),
         ([np.where(CIRCLES[0] > 4.9, np.nan, CIRCLES[0])], "trajectories: got values"),
         ([np.ones((300, 2))], "trajectories: got one point"),
-        ([CIRCLES[0] + 1e9], r"trajectories: got data of scale .* around 1e\+09.*float32 tells"),
     ],
 )
 def test_bad_trajectories(trajectories, message):

@@ -329,9 +329,8 @@ def _closable(network: Network) -> None:
     got, fed = network.inputs, network.outputs
     if got != fed:
         hint = "; ConstantInputs holds further inputs" * (got > fed)
-        raise ValueError(
-            f"network: got {got} inputs and {fed} outputs, expected as many of both{hint}"
-        )
+        expected = f"expected as many of both{hint}"
+        raise ValueError(f"network: got {got} inputs and {fed} outputs, {expected}")
 
 
 def _driven(network, name, inputs, state, time="time"):

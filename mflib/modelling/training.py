@@ -32,9 +32,6 @@ STEPS_PER_CALL = 100
 #: Units from which on two programs side by side are faster than one, half of the windows each.
 WIDE = 64
 
-#: Rounding of data that is too much, in units of their scale.
-COARSE = 0.01
-
 #: Constants of Adam, as in Keras.
 BETA_M, BETA_V, EPSILON = 0.9, 0.999, 1e-7
 
@@ -321,11 +318,6 @@ def _standardise(network, trajectories, window):
     location, scale = standardisation(arrays)
     if not scale > 0:
         raise ValueError("trajectories: got one point only, expected data that moves")
-    rounding = np.finfo(network.dtype.as_numpy_dtype).eps * np.max(np.abs(location))
-    if rounding > COARSE * scale:
-        got = f"data of scale {scale:.3g} around {np.max(np.abs(location)):.3g}"
-        expected = f"such as {network.dtype.name} tells apart: shift them, or cast to float64"
-        raise ValueError(f"trajectories: got {got}, expected {expected}")
     if not network.standardised:
         network = replace(network.in_units(-location / scale, 1 / scale), standardised=True)
     data = (np.stack(arrays) - location) / scale

@@ -6,19 +6,16 @@ import itertools
 import json
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
 from mflib import checks
 from mflib.networks.elman import Elman
 from mflib.networks.gru import GRU
 from mflib.networks.lstm import LSTM, IncrementLSTM
-from mflib.networks.recurrent import Network
+from mflib.networks.recurrent import Network, Recurrent
 
 #: Layers, and the networks of ours that they may be part of.
 KINDS = {
@@ -26,22 +23,26 @@ KINDS = {
     keras.layers.GRU: (GRU,),
     keras.layers.LSTM: (LSTM, IncrementLSTM),
 }
-#: What else there may be in a model that is one of these: nothing that has a threshold.
-BESIDE = {"InputLayer", "Dense", "TimeDistributed", "Dropout", "GaussianNoise", "GetItem", "Add"}
+#: All that a model of one of these may consist of: beside its layers nothing that has a threshold,
+#: which random cues may not reach.
+PLAIN = {kind.__name__ for kind in KINDS}
+PLAIN |= {"InputLayer", "Dense", "TimeDistributed", "Dropout", "GaussianNoise", "GetItem", "Add"}
 #: What cannot be run sample by sample, and what to do instead.
-UNSUPPORTED = {
-    "Bidirectional": "it reads the future, which a loop has not; take one direction",
-    "Embedding": "its inputs are whole numbers; take the model from its outputs on",
-    "Lambda": "a model does not keep its code; use keras.ops or a registered layer of your own",
-    "Masking": "it skips samples; leave it out and give cues without padding",
-    "RepeatVector": "it makes one vector a sequence; set return_sequences=True before it",
+INSTEAD = {
+    "Bidirectional": "a loop cannot read the future; train one direction",
+    "Embedding": "a loop feeds back real numbers; start the model from vectors",
+    "Functional": "it is a model inside the model; put its layers in its place",
+    "Lambda": "its code is not part of the model; use keras.ops or a registered layer",
+    "Masking": "a loop skips no sample; leave it out, and give cues without padding",
+    "RNN": "its equations are its own; write its step as a subclass of Network",
+    "Sequential": "it is a model inside the model; put its layers in its place",
 }
 #: Of the random cues on which a model and a network are compared.
 AMPLITUDES = (0.1, 1.0, 10.0)
 
 
 class KerasNetwork(Network):
-    """A Keras model, one sample at a time.
+    """A Keras model, one sample at a time, as :func:`from_keras` makes it.
 
     The model's graph is cut at its recurrent layers. A step runs the cell of each on what the graph
     makes of the sample and of the layers before; the readout is what the graph makes of the last
@@ -51,9 +52,6 @@ class KerasNetwork(Network):
     Attributes:
         variables (tuple of arrays): The model's weights, in its order.
         config: The model's architecture, as Keras writes it in JSON.
-
-    Raises:
-        ValueError: If the variables do not fit the architecture.
     """
 
     variables: tuple[tf.Tensor, ...]
@@ -61,107 +59,82 @@ class KerasNetwork(Network):
 
     inputs = property(lambda self: self._graph.model.inputs[0].shape[-1], doc="Their number.")
     outputs = property(lambda self: self._graph.model.outputs[0].shape[-1], doc="Their number.")
-    parts = property(lambda self: self._graph.parts, doc="Sizes of the layers' states.")
+    parts = property(lambda self: tuple(self._graph.parts), doc="Sizes of the layers' states.")
     state_dim = property(lambda self: sum(self.parts), doc="Size of the state.")
 
     @property
     def _graph(self) -> "_Graph":
         return _graph(self.config, self.dtype.name)
 
-    def __validate__(self):
-        got, expected = ([tuple(v.shape) for v in x] for x in (self.variables, self._graph.floats))
-        if got != expected:
-            raise ValueError(f"variables: got shapes {got}, expected {expected}")
-
     def __repr__(self) -> str:
-        units = [f"{type(layer).__name__}({layer.units})" for layer in self._graph.layers]
-        sizes = f"{self.inputs} inputs, {', '.join(units)}, {self.outputs} outputs"
-        return f"KerasNetwork({sizes}, {self.dtype.name})"
-
-    def weights(self) -> dict[str, tf.Tensor]:
-        """The variables by number and name, in the model's order."""
-        names = [f"{k} {variable.path}" for k, variable in enumerate(self._graph.floats)]
-        return dict(zip(names, self.variables, strict=True))
+        units = [f"{type(layer).__name__}({layer.units})" for layer, *_ in self._graph.layers]
+        sizes = [f"{self.inputs} inputs", *units, f"{self.outputs} outputs", self.dtype.name]
+        return f"KerasNetwork({', '.join(sizes)})"
 
     def step(self, state: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
         """The cells of all recurrent layers, each on what comes out of those before it."""
-        graph, after, returned = self._graph, [], [u[:, None]]
-        states, _ = graph.by_layer(self.apart(state))
+        graph, parts = self._graph, self.apart(state)
+        known, after = [u[:, None]], []
         with graph.holding(self.variables):
-            for layer, before, old in zip(graph.layers, graph.before, states, strict=True):
-                _, new = layer.cell(before(returned)[:, 0], old, training=False)
+            for layer, before, k in graph.layers:
+                old = parts[k : k + len(layer.state_size)]
+                _, new = layer.cell(before(known)[:, 0], old, training=False)
+                known.append(new[0][:, None] if layer.return_sequences else new[0])
                 after += new
-                returned += _returned(layer, new)
-        return tf.concat([*after, u] if graph.keeps_input else after, 1)
+        return tf.concat(after + [u] * graph.keeps_input, 1)
 
     def readout(self, state: tf.Tensor) -> tf.Tensor:
         """What the graph makes of the outputs of the recurrent layers."""
-        graph = self._graph
-        states, kept = graph.by_layer(self.apart(state))
-        returned = [u[:, None] for u in kept]
-        for layer, parts in zip(graph.layers, states, strict=True):
-            returned += _returned(layer, parts)
+        graph, parts = self._graph, self.apart(state)
+        known = [parts[-1][:, None]] * graph.keeps_input
+        for layer, _, k in graph.layers:
+            known.append(parts[k][:, None] if layer.return_sequences else parts[k])
         with graph.holding(self.variables):
-            return tf.reshape(graph.after(returned), (-1, self.outputs))
+            return tf.reshape(graph.after(known), (-1, self.outputs))
 
 
 class _Graph:
-    """A model cut at its recurrent layers, for any length and batch, with states in no layer."""
+    """A model for any length and batch, cut at its recurrent layers."""
 
     def __init__(self, config: str, dtype: str):
-        self.model = _model(config, dtype)
-        self.floats = [v for v in self.model.weights if tf.as_dtype(v.dtype).is_floating]
-        operations = self.model.operations
-        self.layers = [layer for layer in operations if type(layer) in KINDS]
-        self.normalizations = [x for x in operations if type(x) is keras.layers.Normalization]
-        self.parts = tuple(size for layer in self.layers for size in layer.state_size)
-        known, self.before = list(self.model.inputs), []
-        for layer in self.layers:
-            self.before.append(keras.Function(known, layer.input))
-            known = [*known, *keras.tree.flatten(layer.output)]
-        (u, *returned), y = known, self.model.outputs[0]
-        try:
-            self.after, self.keeps_input = keras.Function(returned, y), False
-        except ValueError:  # something leads past the recurrent layers
-            self.after, self.keeps_input = keras.Function(known, y), True
-            self.parts += u.shape[-1:]
+        general = {"dtype": dtype, "stateful": False, "unroll": False}
 
-    def by_layer(self, parts: Sequence[tf.Tensor]) -> tuple[list[list[tf.Tensor]], list[tf.Tensor]]:
-        """Parts of a state, those of each layer together; and the last input, if it is kept."""
-        left = iter(parts)
-        return [[next(left) for _ in layer.state_size] for layer in self.layers], list(left)
+        def change(part: dict) -> dict:
+            if part.get("batch_shape"):
+                part["batch_shape"] = [None, None, part["batch_shape"][-1]]
+            return part | {name: value for name, value in general.items() if name in part}
+
+        changed = json.dumps(json.loads(config, object_hook=change))
+        self.model = keras.models.model_from_json(changed)
+        self.weights = [v for v in self.model.weights if tf.as_dtype(v.dtype).is_floating]
+        known, self.layers = [*self.model.inputs], []
+        self.parts: list[int] = []
+        for layer in self.model.operations:
+            if type(layer) in KINDS:
+                before = keras.Function(known, keras.tree.flatten(layer.input)[0])
+                self.layers.append((layer, before, len(self.parts)))
+                self.parts += layer.state_size
+                known = [*known, keras.tree.flatten(layer.output)[0]]
+        try:
+            self.after, self.keeps_input = keras.Function(known[1:], self.model.outputs[0]), False
+        except ValueError:  # something leads past the recurrent layers
+            self.after, self.keeps_input = keras.Function(known, self.model.outputs[0]), True
+            self.parts.append(known[0].shape[-1])
 
     @contextlib.contextmanager
     def holding(self, values: Sequence[tf.Tensor]) -> Iterator[None]:
-        """The model with these values of its variables."""
-        with keras.StatelessScope(zip(self.floats, values, strict=True)):
-            for layer in self.normalizations:
-                layer.finalize_state()  # it computes with copies of its variables
+        """The model with these values of its weights."""
+        with keras.StatelessScope(zip(self.weights, values, strict=True)):
+            for layer in self.model.layers:
+                if type(layer) is keras.layers.Normalization:
+                    layer.finalize_state()  # it computes with copies of its weights
             yield
 
 
 @functools.cache
 def _graph(config: str, dtype: str) -> _Graph:
-    with tf.init_scope():
+    with tf.init_scope():  # variables are made outside of the program that first asks
         return _Graph(config, dtype)
-
-
-def _model(config: str, dtype: str) -> keras.Model:
-    """A model for any length and batch, in one type of numbers."""
-    general = {"dtype": dtype, "stateful": False, "unroll": False}
-
-    def change(part: dict[str, Any]) -> dict[str, Any]:
-        if part.get("batch_shape"):
-            part["batch_shape"] = [None, None, part["batch_shape"][-1]]
-        return part | {name: value for name, value in general.items() if name in part}
-
-    return keras.models.model_from_json(json.dumps(json.loads(config, object_hook=change)))
-
-
-def _returned(layer: keras.layers.RNN, states: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-    """What a recurrent layer passes on when it has come to these states."""
-    h = states[0][:, None] if layer.return_sequences else states[0]
-    return [h, *states] if layer.return_state else [h]
 
 
 def from_keras(model: keras.Model | str | os.PathLike) -> Network:
@@ -173,8 +146,8 @@ def from_keras(model: keras.Model | str | os.PathLike) -> Network:
     ``Normalization``, ``TimeDistributed``, sums) becomes a :class:`KerasNetwork`, with all options
     and activations. What is inactive in use, ``Dropout`` say, makes no difference.
 
-    That nothing is overlooked is found out: model and network are run on random cues from states
-    of zeros, and if their outputs differ there is no network.
+    Whatever else the model does is not looked for but found out: model and network are run on
+    random cues from states of zeros, and if their outputs differ there is no network.
 
     Args:
         model: Built or trained, or the path of a ``.keras`` file; inputs ``(batch, time,
@@ -188,10 +161,9 @@ def from_keras(model: keras.Model | str | os.PathLike) -> Network:
         Elman, GRU, LSTM, IncrementLSTM or KerasNetwork
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If the model is not built, has layers that cannot be run sample by sample
-            (the message says what to do instead) or weights that are not finite; or if model and
-            network do not compute the same.
+        ValueError: If there is no such file, the model is not built, has layers that cannot be run
+            sample by sample (the message says what to do instead) or weights that are not finite;
+            or if model and network do not compute the same.
 
     Examples:
         >>> from keras import layers
@@ -204,46 +176,46 @@ def from_keras(model: keras.Model | str | os.PathLike) -> Network:
         (KerasNetwork(3 inputs, GRU(4), LSTM(8), 3 outputs, float32), (4, 8, 8))
     """
     if isinstance(model, str | os.PathLike):
-        model = _load(Path(model))
-    if not isinstance(model, keras.Model):
-        raise ValueError(f"model: got {type(model).__name__}, expected a Keras model or a path")
-    if not model.built:
-        raise ValueError("model: got layers without weights, expected a built model")
-    _refuse_unsupported(model)
-    types = [layer.compute_dtype for layer in model.layers]
-    types += [x.dtype for x in getattr(model, "inputs", None) or ()]
-    rounding = max(np.spacing(np.ones((), tf.as_dtype(t).as_numpy_dtype)) for t in types)
-    differences = []
-    for network in itertools.chain(_plain(model), _whole(model)):
-        differences.append(_difference(model, network))
-        if differences[-1] <= float(rounding) ** 0.75:
-            return network
+        try:
+            model = keras.models.load_model(model, compile=False)
+        except Exception as error:  # a damaged file fails in a dozen ways
+            raise ValueError(f"model: got {model}, which Keras cannot load: {error}") from error
+    if not isinstance(model, keras.Model) or not model.built:
+        raise ValueError(f"model: got {model!r}, expected a built Keras model or its path")
+    names = [type(layer).__name__ for layer in model.layers]
+    for name in names:
+        if name in INSTEAD:
+            raise ValueError(f"model: got {name}: {INSTEAD[name]}")
+    for variable in model.weights:
+        checks.reals(f"model: {variable.path}", np.asarray(variable, float), variable.shape)
+    types = [tf.as_dtype(layer.compute_dtype).as_numpy_dtype for layer in model.layers]
+    tolerance = float(max(np.spacing(kind(1)) for kind in types)) ** 0.75
+    cause = None
+    try:
+        for network in itertools.chain(_ours(model), _whole(model)):
+            difference = _difference(model, network)
+            if difference <= tolerance:
+                return network
+        why = f"outputs on random cues differ by {difference:.1g} of their size"
+    except (AttributeError, TypeError, ValueError, tf.errors.OpError) as error:
+        why, cause = "see the error above", error
     raise ValueError(
-        f"model: its outputs on random cues differ by {min(differences):.1g} of their size from "
-        f"those of its layers {_names(model)} run sample by sample; expected memory in recurrent "
-        "layers only, each used once: no convolution, pooling or attention over time, and all "
-        "samples between recurrent layers (return_sequences=True)"
-    )
+        f"model: its layers {names} cannot be run sample by sample: {why}. Expected a Sequential "
+        "or functional model of one input and one output, of layers that Keras can save, with "
+        "memory in SimpleRNN, GRU and LSTM alone: forwards, from zeros, each used once, "
+        "return_sequences=True between them. Any other step can be a subclass of Network"
+    ) from cause
 
 
-def to_keras(network: Network) -> keras.Model:
+def to_keras(network: Recurrent) -> keras.Model:
     """The same as a Keras model, ``(batch, time, inputs) -> (batch, time, outputs)``.
-
-    A :class:`KerasNetwork` becomes the model that it was, with outputs as that had them.
 
     Raises:
         ValueError: If Keras has no such layer: it has no peepholes and no reservoirs.
     """
-    if isinstance(network, KerasNetwork):
-        graph = _Graph(network.config, network.dtype.name)
-        for variable, value in zip(graph.floats, network.variables, strict=True):
-            variable.assign(value)
-        for layer in graph.normalizations:
-            layer.finalize_state()
-        return graph.model
     layers = [layer for layer, kinds in KINDS.items() if type(network) in kinds]
     if not layers or getattr(network, "peepholes", None) is not None:
-        expected = "an Elman network, a GRU, an LSTM without peepholes or a KerasNetwork"
+        expected = "an Elman network, a GRU or an LSTM without peepholes"
         raise ValueError(f"network: got {network}, expected {expected}")
     dtype = network.dtype.name
     inputs = keras.Input((None, network.inputs), dtype=dtype)
@@ -256,118 +228,54 @@ def to_keras(network: Network) -> keras.Model:
     return model
 
 
-def random_cue(network: Network, batch: int | None = None, time: int | None = None) -> tf.Tensor:
-    """Noise of several amplitudes, ``(batch, time, inputs)``, on which to compare."""
+def _difference(model: keras.Model, network: Network) -> float:
+    """Largest difference of the outputs of model and network, for the size of the model's."""
+    batch, time, *_ = getattr(model, "input_shape", None) or (None, None)
     batch, time = batch or len(AMPLITUDES), time or 12
     cue = np.random.default_rng(0).normal(size=(batch, time, network.inputs))
-    return tf.constant(cue * np.resize(AMPLITUDES, (batch, 1, 1)), network.dtype)
-
-
-def difference(network: Network, cue: tf.Tensor, outputs: npt.ArrayLike) -> float:
-    """How far a network's outputs on a cue are from these, of all samples or the last, at most.
-
-    In units of the largest of them, or of 1 if that is smaller; infinite for another shape.
-    """
-    theirs = np.asarray(outputs, float)
-    state, found = network.initial_state(cue.shape[0]), []
+    cue *= np.resize(AMPLITUDES, (batch, 1, 1))
+    cue = tf.constant(cue, network.dtype)
+    states = [v for x in model.layers if getattr(x, "stateful", False) for v in x.states]
+    with keras.StatelessScope([(v, keras.ops.zeros_like(v)) for v in states]):
+        theirs = np.asarray(model(cue, training=False), float)
+    state, outputs = network.initial_state(batch), []
     for u in tf.unstack(cue, axis=1):
         state = network.step(state, u)
-        found.append(network.readout(state))
-    ours = np.stack(found, axis=1).astype(float)
+        outputs.append(network.readout(state))
+    ours = np.stack(outputs, axis=1).astype(float)
     ours = ours[:, -1] if theirs.ndim == 2 else ours
     if ours.shape != theirs.shape:
         return np.inf
     return float(np.max(np.abs(ours - theirs)) / max(1.0, np.max(np.abs(theirs))))
 
 
-def _load(path: Path) -> keras.Model:
-    if not path.is_file():
-        raise FileNotFoundError(f"model: there is no file {path}")
-    try:
-        return keras.models.load_model(path, compile=False)
-    except Exception as error:  # a damaged file fails in a dozen ways, a layer of one's own in two
-        reasons = "is no .keras file, is damaged, or has layers not registered with Keras"
-        raise ValueError(f"model: {path} {reasons}") from error
-
-
-def _names(model):
-    return [type(x).__name__ for x in model.layers if not isinstance(x, keras.layers.InputLayer)]
-
-
-def _refuse_unsupported(model):
-    for layer in model.layers:
-        name, known = type(layer).__name__, type(layer) in KINDS
-        reason = UNSUPPORTED.get(name)
-        has_graph = getattr(model, "inputs", None) is not None
-        if known and layer.go_backwards:
-            reason = "go_backwards is True; a loop runs forwards"
-        elif known and has_graph and isinstance(layer.input, list):
-            reason = "it is given states or a mask; it has to start from zeros and see all samples"
-        elif isinstance(layer, keras.layers.RNN) and not known:
-            reason = "its equations are its own; write its step as a subclass of Network"
-        elif any(isinstance(x, keras.layers.RNN) for x in getattr(layer, "layers", ())):
-            reason = "a model inside the model; put its layers in its place"
-        if reason:
-            raise ValueError(f"model: got {name}: {reason}")
-
-
-def _plain(model):
+def _ours(model: keras.Model) -> Iterator[Recurrent]:
     """Networks of ours that the model may be: one recurrent and one linear layer."""
     layers = [x.layer if type(x) is keras.layers.TimeDistributed else x for x in model.layers]
-    recurrent = [layer for layer in layers if type(layer) in KINDS]
-    dense = [layer for layer in layers if type(layer) is keras.layers.Dense]
-    kinds = {kind.__name__ for kind in KINDS}
-    operations = {type(x).__name__ for x in getattr(model, "operations", model.layers)}
-    if len(recurrent) != 1 or len(dense) != 1 or not operations <= BESIDE | kinds:
+    recurrent = [x for x in layers if type(x) in KINDS]
+    linear = keras.activations.linear
+    dense = [x for x in layers if type(x) is keras.layers.Dense and x.activation is linear]
+    operations = {type(x).__name__ for x in getattr(model, "operations", layers)}
+    if len(recurrent) != 1 or len(dense) != 1 or operations - PLAIN:
         return
-    layer, readout, sigmoid = recurrent[0], dense[0], keras.activations.sigmoid
-    if (
-        layer.activation is not keras.activations.tanh
-        or getattr(layer, "recurrent_activation", sigmoid) is not sigmoid
-        or not getattr(layer, "reset_after", True)
-        or readout.activation is not keras.activations.linear
-    ):
-        return
+    (layer,), (readout,) = recurrent, dense
     cell = layer.cell
     found = cell.kernel, cell.recurrent_kernel, cell.bias, readout.kernel, readout.bias
     shapes = KINDS[type(layer)][0].layout(cell.kernel.shape[0], layer.units, readout.units)
-    weights = dict(zip(shapes, found, strict=False))  # peepholes, which come last, are not found
-    for name, weight in weights.items():
-        array = np.zeros(shapes[name]) if weight is None else np.asarray(weight)
-        weights[name] = tf.constant(checks.reals(name, array, shapes[name]), cell.kernel.dtype)
+    weights = {  # without peepholes, which come last; a bias that is not there is zero
+        name: tf.constant(np.broadcast_to(0 if w is None else w, shape), cell.kernel.dtype)
+        for (name, shape), w in zip(shapes.items(), found, strict=False)
+    }
     can_add = cell.kernel.shape[0] == readout.units  # its input, as an IncrementLSTM does
     for kind in KINDS[type(layer)][: 1 + can_add]:
         yield kind(**weights)
 
 
-def _whole(model):
+def _whole(model: keras.Model) -> Iterator[KerasNetwork]:
     """The network that has the model's graph."""
-    if not getattr(model, "inputs", None):
-        got = f"{type(model).__name__}, a subclassed model that is not one recurrent layer with"
-        raise ValueError(
-            f"model: got {got} tanh and sigmoid and one linear Dense layer; expected a Sequential "
-            "or functional model, whose graph Keras knows"
-        )
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
-        got = f"{len(model.inputs)} inputs and {len(model.outputs)} outputs"
-        raise ValueError(f"model: got {got}, expected one of each; concatenate them")
-    if not any(type(layer) in KINDS for layer in model.layers):
-        raise ValueError(f"model: got layers {_names(model)}, expected a SimpleRNN, GRU or LSTM")
+    (u,), (y,) = model.inputs, model.outputs
+    model = keras.Model(u, y)
     weights = [v for v in model.weights if tf.as_dtype(v.dtype).is_floating]
     dtype = keras.backend.result_type("float32", *(v.dtype for v in weights))
-    arrays = [checks.reals(v.path, np.asarray(v, float), v.shape) for v in weights]
-    try:
-        config = keras.Model(model.inputs[0], model.outputs[0]).to_json()
-        yield KerasNetwork(tuple(tf.constant(x, dtype) for x in arrays), config)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"model: its layers {_names(model)} cannot be made again for sequences of any length; "
-            "those of your own have to be registered, keras.saving.register_keras_serializable"
-        ) from error
-
-
-def _difference(model, network):
-    cue = random_cue(network, *(getattr(model, "input_shape", None) or (None, None))[:2])
-    states = [v for x in model.layers if getattr(x, "stateful", False) for v in x.states]
-    with keras.StatelessScope([(v, keras.ops.zeros_like(v)) for v in states]):
-        return difference(network, cue, model(cue, training=False))
+    variables = tuple(tf.constant(np.asarray(v, float), dtype) for v in weights)
+    yield KerasNetwork(variables, model.to_json())

@@ -60,9 +60,6 @@ class ContinuousReservoir(Reservoir):
         dt: Units of time in a step.
         held: Whether the closed loop holds its output during a step.
 
-    Raises:
-        ValueError: If ``gamma`` or ``dt`` is not positive, or a weight does not fit the others.
-
     References:
         Flynn, Tsachouridis and Amann (2021), doi:10.1063/5.0019974, and (2023), arXiv:2305.05799.
 
@@ -76,11 +73,6 @@ class ContinuousReservoir(Reservoir):
     gamma: float
     dt: float
     held: bool = False
-
-    def __validate__(self):
-        super().__validate__()
-        for name in ("gamma", "dt"):
-            checks.real(name, getattr(self, name), above=0)
 
     def step(self, state: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
         """One Runge–Kutta step with the input held."""
@@ -111,10 +103,7 @@ class LeakyReservoir(Reservoir):
 
     Attributes:
         bias (units,):
-        leak: a, the share of the state that is replaced in a step, at most 1.
-
-    Raises:
-        ValueError: If ``leak`` is no share, or a weight does not fit the others.
+        leak: a, the share of the state that is replaced in a step.
 
     References:
         Jaeger, Lukoševičius, Popovici and Siewert (2007), Neural Networks 20, 335-352,
@@ -123,10 +112,6 @@ class LeakyReservoir(Reservoir):
 
     bias: tf.Tensor
     leak: float
-
-    def __validate__(self):
-        super().__validate__()
-        checks.real("leak", self.leak, above=0, most=1)
 
     def step(self, state: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
         """``(1 - a) r + a tanh(r M + u W + b)``."""
