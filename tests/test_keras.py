@@ -421,7 +421,7 @@ OTHERWISE = {
 
 @pytest.mark.parametrize("create", OTHERWISE.values(), ids=OTHERWISE)
 def test_no_model_becomes_another_network(create):
-    with pytest.raises(ValueError, match="model: its layers .* cannot be run sample by sample"):
+    with pytest.raises(ValueError, match=r"model: its layers .* cannot be run sample by sample"):
         from_keras(lively(create))
 
 

@@ -119,6 +119,7 @@ class Layer(Network):
     outputs = property(lambda self: self.readout_bias.shape[0], doc="Size of the output.")
     parts = property(lambda self: (self.units,), doc="Sizes of the state's parts, of ``h`` first.")
     state_dim = property(lambda self: sum(self.parts), doc="Size of the state.")
+    dtype = property(lambda self: self.kernel.dtype, doc="Of weights, states and outputs.")
 
     @staticmethod
     def gates() -> int:
@@ -323,6 +324,7 @@ class Wrapper(Network):
     outputs = property(lambda self: self.network.outputs)
     state_dim = property(lambda self: self.network.state_dim)
     parts = property(lambda self: self.network.parts)
+    dtype = property(lambda self: self.network.dtype)
 
     def initial_state(self, batch: int) -> tf.Tensor:
         """The network's own."""
