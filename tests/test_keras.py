@@ -227,6 +227,7 @@ def check_free_run(name, dtype, tolerance):
     np.testing.assert_allclose(run.outputs, expected, rtol=0, atol=tolerance)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GRAPHS)
 def test_runs_as_in_keras(name):
     check_free_run(name, "float32", 1e-5)
@@ -271,6 +272,7 @@ def test_an_input_that_the_output_depends_on_is_part_of_the_state():
     np.testing.assert_array_equal(network.step(network.initial_state(2), u)[:, 5:], u)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["LSTM, LSTM", "GRU that resets before", "normalised"])
 def test_exponents_are_those_of_numerical_jacobians(name, double_precision):
     """Of Keras' layers, given states to start from; all exponents, by a product of 300."""
@@ -305,7 +307,8 @@ def test_exponents_are_those_of_numerical_jacobians(name, double_precision):
 
 def test_every_activation_has_its_derivatives(double_precision):
     """In a chain of layers; a slope by automatic differentiation against differences."""
-    without = {"deserialize", "get", "serialize"}  # these are no activations
+    # no activations, and one that halves the units, of which Keras' Dense does not know
+    without = {"deserialize", "get", "serialize", "glu"}
     names = [n for n, f in vars(keras.activations).items() if callable(f) and n not in without]
     assert len(names) > 20
     recurrent = [
@@ -334,6 +337,7 @@ def test_fixed_points_of_two_layers():
     np.testing.assert_allclose(found.multipliers[0], [(2 * (1 - own**2)) ** 2, 0], atol=1e-8)
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation")  # Keras' own, of NumPy 2
 def test_of_a_saved_model_its_path_is_enough(tmp_path):
     model, path = lively(GRAPHS["normalised"]), tmp_path / "mein Modell ä.keras"
     model.save(path)
