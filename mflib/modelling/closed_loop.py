@@ -122,13 +122,6 @@ def free_run(
 
     Raises:
         ValueError: If the loop cannot be closed, or an argument does not fit.
-
-    Examples:
-        >>> from mflib.networks.lstm import LSTM
-        >>> network = LSTM.create(inputs=3, units=8, outputs=2)
-        >>> season = np.sin(np.arange(50))[None, :, None]
-        >>> free_run(network, network.initial_state(1), 50, exogenous=season).outputs.shape
-        TensorShape([1, 50, 2])
     """
     steps, start = checks.count("steps", steps), _states(network, state)
     if exogenous is None:

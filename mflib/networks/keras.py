@@ -137,6 +137,14 @@ def _graph(config: str, dtype: str) -> _Graph:
         return _Graph(config, dtype)
 
 
+@tf.RegisterGradient("SoftsignGrad")
+def _softsign(op: tf.Operation, upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The second derivative of ``softsign``, which tangents need and TensorFlow has not."""
+    slope, x = op.inputs
+    y = 1 / (1 + tf.abs(x))
+    return upstream * y**2, -2 * upstream * slope * tf.sign(x) * y**3
+
+
 def from_keras(model: keras.Model | str | os.PathLike) -> Network:
     """The network that a trained Keras model is.
 
