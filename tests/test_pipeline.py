@@ -26,7 +26,8 @@ ROOT = Path(__file__).parents[1]
 LIMITS = Limits(processes=2, cell=60, chapter=60)
 QUICK = {"scale": "quick"}
 PARAMETERS = 'scale = "quick"\nseed = 0'
-CLAIM = '[one.value]\nstatement = "One is one."\nsource = "this book"\nvalue = 1\nabs = 0\n'
+STATED = 'statement = "One is one."\nsource = "this book"\nkind = "theory"\n'
+CLAIM = f"[one.value]\n{STATED}value = 1\nabs = 0\n"
 IMPORT = "if False:\n    from mflib import code\n"
 RECORD = 'from mflib.book.record import record\nrecord("one.value", 1)'
 
@@ -399,7 +400,7 @@ def test_claims_are_recorded_once_and_at_their_scale(book, scales, recorded, pro
 
 
 def test_results_follow_the_book_and_name_what_nobody_measured(book):
-    late = '[two.late]\nstatement = "Late."\nsource = "x"\nis = true\nscales = ["full"]\n'
+    late = f'[two.late]\n{STATED}is = true\nscales = ["full"]\n'
     book.claims(late + CLAIM)
     book.chapter("one", RECORD.replace("1)", "2, seeds=3, interval=(1, 3), over='seeds')"))
     book.chapter("two")
@@ -408,7 +409,7 @@ def test_results_follow_the_book_and_name_what_nobody_measured(book):
     assert json.loads((book.root / "_build" / "results.json").read_text()) == [first, second]
     expected = {"id": "one.value", "chapter": "one", "scale": "quick", "value": 2, "unit": None}
     expected |= {"verdict": "inconclusive", "seeds": 3, "interval": [1.0, 3.0], "over": "seeds"}
-    expected |= {"criterion": "1, within 0"}
+    expected |= {"criterion": "1, within 0", "title": "Chapter one", "page": "chapters/one"}
     assert expected.items() <= first.items()
     assert (second["id"], second["verdict"], second["value"]) == ("two.late", "not attempted", None)
     build = json.loads((book.root / "_build" / "build.json").read_text())
@@ -433,10 +434,7 @@ def test_book_is_rendered_once_and_never_from_a_failure(book, capsys):
     status, said = make()
     assert status == 0, said
     assert "2 of 2 executed" in said
-    assert (
-        "Of 1 claims, 1 holds, 0 fail, 0 are inconclusive and 0 were not attempted."
-        in page.read_text()
-    )
+    assert "Of 1 claims, 1 holds." in page.read_text()
     status, said = make()
     assert "0 of 2 executed" in said
     assert "nothing to render" in said

@@ -28,7 +28,7 @@ _PLAIN = {
     r"(?s)<(form|script|style).*?</\1>": "",
     r"</t[hd]><t[hd][^>]*>": " | ",
     r"<br>": ", ",
-    r"</p>|</tr>|</caption>": "\n",
+    r"</p>|</tr>|</caption>|</summary>": "\n",
     r'<img [^>]*alt="([^"]*)"[^>]*>': r"\1",
     r"<[^>]*>": "",
 }
