@@ -84,7 +84,7 @@ class Record:
 
         def shown(x: float | bool) -> str:
             x = float(f"{x:.{digits}g}") if isinstance(x, float) else x
-            return format_number(x, digits)
+            return format_number(x, max(digits, 4))
 
         low, high = self.interval or (value, value)
         share = min(round(100 * value, 1), 100 if value >= 1 else 99.9)
