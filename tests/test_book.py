@@ -1,5 +1,6 @@
 """The rendered book in a real browser: complete, offline, readable, accessible."""
 
+import json
 import re
 import threading
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ import pytest
 import yaml
 from axe_playwright_python.sync_playwright import Axe
 
+from mflib.book.claims import load_claims
+from mflib.book.record import count_verdicts
 from tools.project import pages
 
 pytestmark = pytest.mark.book
@@ -185,6 +188,56 @@ def test_links_lead_somewhere(visit, visits, site, built):
         assert (built / "html" / unquote(urlsplit(url).path).lstrip("/")).exists(), link
         if fragment and url in anchors:
             assert unquote(fragment) in anchors[url], link
+
+
+FOLDS = """() => [...document.querySelectorAll('details.checks')].map(fold => ({
+  said: fold.querySelector('summary').innerText,
+  verdicts: [...fold.querySelectorAll('.claim.check')].map(claim => claim.className.split('-')[1]),
+  first: fold.querySelector('.claim.check').id,
+}))"""
+
+
+def test_checks_are_folded_and_a_link_opens_them(browser, site, built):
+    results = json.loads((built / "results.json").read_text(encoding="utf-8"))
+    for chapter in {item["page"] for item in results if item["verdict"] != "not attempted"}:
+        page, _ = open_page(browser, f"{site}{chapter}.html")
+        folds = page.evaluate(FOLDS)
+        assert page.locator(".claim.finding").count() <= 3
+        assert page.locator(".claim.check").count() == sum(len(fold["verdicts"]) for fold in folds)
+        for fold in folds:
+            assert fold["said"] == f"Checks ({count_verdicts(fold['verdicts'])})"
+        if folds:
+            claim = page.locator(f"#{folds[-1]['first']}")
+            assert not claim.is_visible()
+            page.evaluate("id => { location.hash = id }", folds[-1]["first"])
+            claim.wait_for(state="visible")
+        page.close()
+
+
+def test_without_a_script_every_claim_is_there(browser, site, built):
+    results = json.loads((built / "results.json").read_text(encoding="utf-8"))
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{site}chapters/back/results.html")
+    rows = page.locator(".tall tbody tr")
+    assert rows.count() == page.locator("a.square").count() == len(results)
+    assert rows.first.is_visible() and not page.locator("form.filter").is_visible()
+    assert page.locator(".glance li").count() == sum(
+        bool(claim.finding) for claim in load_claims().values()
+    )
+    context.close()
+
+
+def test_claims_can_be_chosen_by_the_keyboard(browser, site, built):
+    results = json.loads((built / "results.json").read_text(encoding="utf-8"))
+    page, _ = open_page(browser, f"{site}chapters/back/results.html")
+    page.get_by_label("kind").focus()
+    page.keyboard.press("ArrowDown")
+    chosen = page.get_by_label("kind").input_value()
+    kinds = [load_claims()[item["id"]].kind for item in results]
+    status = page.locator(".tall [role=status]").inner_text()
+    assert status == f"{kinds.count(chosen)} of {len(results)} claims"
+    page.close()
 
 
 def test_front_door_leads_to_the_first_page(browser, site):
