@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help book check test scripts coverage lab full bench lock clean distclean
+.PHONY: help book pdf dist check test scripts coverage lab full bench lock clean distclean
 
 SCALE ?= quick
 CHAPTER ?=
@@ -26,6 +26,12 @@ help: ## show this list
 
 book: $(INSTALLED) ## run every chapter once and render the book to _build/html/index.html
 	@$(RUN) -m tools.book --scale $(SCALE) $(if $(CHAPTER),--chapter $(CHAPTER))
+
+pdf: book ## print the built book as one PDF, _build/book.pdf (needs Chromium)
+	@$(RUN) -m tools.pdf
+
+dist: book ## pack the built book, and the PDF if made, into a zip with its SHA-256
+	@$(RUN) -m tools.dist
 
 check: $(INSTALLED) ## lint, types and the quick tests, without the book: a few minutes
 	@$(LINT)

@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+from io import BytesIO
 from pathlib import Path
 
 import nbformat
 import psutil
 import pytest
 from filelock import FileLock
+from PIL import Image
 
 from mflib.book.record import METADATA_KEY
 from tools import book as command
@@ -179,15 +181,22 @@ def test_a_clean_notebook_is_kept_and_carries_its_record(book):
 
 @pytest.mark.slow
 def test_the_readme_takes_its_pictures_from_the_welcome_page(book):
-    pictures = [base64.b64encode(content).decode() for content in (b"a still", b"a movie")]
+    still_content = BytesIO()
+    Image.new("RGB", (96, 52), "red").save(still_content, "webp")
+    contents = [still_content.getvalue(), b"a movie"]
+    pictures = [base64.b64encode(content).decode() for content in contents]
     html = "".join(f'<img alt="x" src="data:image/webp;base64,{data}">' for data in pictures)
     book.chapter("welcome", f"from IPython.display import HTML\n\nHTML({html!r})")
     with pytest.raises(BookError, match="run `make book` first"):
         take(book.root)
     book.run()
     (book.root / "_static").mkdir()
-    still, movie = take(book.root)
-    assert (still.read_bytes(), movie.read_bytes()) == (b"a still", b"a movie")
+    still, movie, card = take(book.root)
+    assert [still.read_bytes(), movie.read_bytes()] == contents
+    with Image.open(card) as picture:
+        assert picture.size == (1200, 630)
+        assert picture.getpixel((0, 0)) == (255, 255, 255)
+        assert picture.getpixel((600, 315))[1] < 60
     book.chapter("welcome", "1")
     book.run()
     with pytest.raises(BookError, match="expected 2 WebP pictures, got 0"):
