@@ -21,8 +21,8 @@ class ClaimRole(SphinxRole):
             return [], [self.inliner.reporter.warning(f"no chapter has the claim {self.text}")]
         page = self.env.app.builder.get_relative_uri(self.env.docname, pages[0])
         anchor = f"{page}#claim-{self.text.replace('.', '-').replace('_', '-')}"
-        link = nodes.reference("", "", nodes.literal("", self.text), refuri=anchor, internal=True)
-        return [link], []
+        text = nodes.literal("", self.text)
+        return [nodes.reference("", "", text, refuri=anchor, classes=["claim-link"])], []
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

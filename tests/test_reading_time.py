@@ -22,7 +22,7 @@ def test_words_and_figures_are_counted_up_to_the_exercises():
     figure = {"mystnb": {"figure": {"name": "fig-x"}}}
     text = "# Title\n\nA *word* is a word, $a = b$ too {cite}`x`.\n\n$$\na = b\n$$ (x)\n\n"
     cells = [
-        {"cell_type": "markdown", "metadata": {}, "source": [text, "one " * 391]},
+        {"cell_type": "markdown", "metadata": {}, "source": [text, "one " * 392]},
         {"cell_type": "code", "metadata": figure, "source": []},
         {"cell_type": "code", "metadata": {}, "source": ["x = 1"]},
     ]
