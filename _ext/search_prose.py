@@ -8,22 +8,28 @@ from __future__ import annotations
 from typing import Any
 
 from docutils import nodes
-from docutils.nodes import Node
 from sphinx.application import Sphinx
-from sphinx.search import WordCollector
 
 CODE = (nodes.literal_block, nodes.math, nodes.math_block)
-_visit = WordCollector.dispatch_visit
 
 
-def visit_prose(collector: WordCollector, node: Node) -> None:
-    """Pass by code and formulas."""
-    if isinstance(node, CODE):
-        raise nodes.SkipNode
-    _visit(collector, node)
+def index_prose(app: Sphinx) -> None:
+    """Give the index every page without its code and its formulas."""
+    builder: Any = app.builder
+    if builder.format != "html":
+        return
+    index = builder.index_page
+
+    def index_page(page: str, doctree: nodes.document, title: str) -> None:
+        prose = doctree.deepcopy()
+        for node in [node for node in prose.findall() if isinstance(node, CODE)]:
+            node.parent.remove(node)
+        index(page, prose, title)
+
+    builder.index_page = index_page
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Replace Sphinx's way to collect words."""
-    WordCollector.dispatch_visit = visit_prose  # type: ignore[method-assign]
+    """Register the extension."""
+    app.connect("builder-inited", index_prose)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -8,13 +8,17 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
+from zipfile import ZipFile
 
+import nbformat
 import pytest
 import yaml
 from axe_playwright_python.sync_playwright import Axe
 
 from mflib.book.claims import load_claims
 from mflib.book.record import count_verdicts
+from tools.dist import pack
+from tools.pdf import print_book
 from tools.project import pages
 
 pytestmark = pytest.mark.book
@@ -245,6 +249,47 @@ def test_front_door_leads_to_the_first_page(browser, site):
     page, _ = open_page(browser, site)
     page.wait_for_url(f"{site}{PAGES[0]}.html")
     page.close()
+
+
+def test_the_packed_book_opens_from_a_file_and_asks_for_nothing(browser, built, tmp_path):
+    with ZipFile(pack(ROOT)) as archive:
+        archive.extractall(tmp_path)
+    [front] = tmp_path.glob("*/index.html")
+    page, visit = open_page(browser, front.as_uri())
+    page.wait_for_url(f"{front.parent.as_uri()}/{PAGES[0]}.html")
+    page.close()
+    assert [url for url in visit.requests if not url.startswith(("file:", "data:"))] == []
+
+
+def test_the_whole_book_is_printed_and_nothing_is_cut(browser, built):
+    """`print_book` raises if something is wider than the paper."""
+    assert print_book(ROOT).read_bytes().startswith(b"%PDF")
+
+
+def test_every_chapter_can_be_downloaded_as_it_ran(visits, built):
+    for name, visit in visits.items():
+        if (ROOT / f"{name}.ipynb").is_file():
+            [link] = {x for x in visit.seen["links"] if x.endswith(f"_sources/{name}.ipynb")}
+            notebook = nbformat.read(built / "html" / "_sources" / f"{name}.ipynb", as_version=4)
+            code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+            assert all(cell.execution_count for cell in code), link
+
+
+def test_every_page_is_described(visit, visits, built):
+    if visit is not visits[PAGES[0]] and "/chapters/" in visit.url:
+        text = (built / "html" / unquote(urlsplit(visit.url).path).lstrip("/")).read_text("utf-8")
+        [described] = re.findall(r'<meta name="description" content="([^"]*)">', text)
+        assert 20 < len(described) <= 210 and "\\" not in described
+
+
+def test_excerpts_of_a_search_are_prose(browser, site):
+    page, _ = open_page(browser, f"{site}search.html?q=hidden")
+    page.wait_for_selector("#search-results li p.context")
+    found = page.eval_on_selector_all(
+        "#search-results p.context", "all => all.map(x => x.innerText)"
+    )
+    page.close()
+    assert not [text for text in excerpts if re.search(r"\\\(|import |def \w+\(|\w+\.\w+\(", text)]
 
 
 def test_search_finds_a_word_of_a_chapter(browser, site, visits):

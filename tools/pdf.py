@@ -44,10 +44,13 @@ JOIN = """async (names) => {
       image.src = new URL(image.getAttribute("src"), url);
     return node;
   };
-  const contents = inside(document.querySelector("nav.bd-links").cloneNode(true), new URL(location));
+  const links = document.querySelector("nav.bd-links").cloneNode(true);
+  const contents = inside(links, new URL(location));
   contents.querySelectorAll("input, label").forEach((node) => node.remove());
-  const title = document.createElement("header");
-  title.innerHTML = `<p class="book-title">${document.querySelector(".logo__title").innerHTML}</p>`;
+  contents.querySelectorAll("[role=heading]").forEach((node) => node.removeAttribute("role"));
+  const title = document.createElement("p");
+  title.className = "book-title";
+  title.textContent = document.querySelector('meta[property="og:site_name"]').content;
   whole.replaceChildren(title, contents);
   for (const name of names) {
     const url = new URL("/" + name + ".html", location);
@@ -64,19 +67,17 @@ JOIN = """async (names) => {
   await Promise.all([...document.images].map((image) => image.decode().catch(() => {})));
 }"""
 
-# Whatever is wider than the paper is made smaller; returns how many things were.
+# Whatever is wider than the paper is made smaller; returns what is wider even so.
 FIT = """() => {
   const right = document.querySelector("article.bd-article").getBoundingClientRect().right;
-  let fitted = 0;
-  for (const node of document.querySelectorAll("article :is(mjx-math, table, pre, img, svg)")) {
+  const wide = () => [...document.querySelectorAll("article :is(mjx-math, table, pre, img, svg)")]
+    .filter((node) => node.getBoundingClientRect().right > right + 1);
+  for (const node of wide()) {
     const box = node.getBoundingClientRect();
-    if (box.width && box.right > right + 1) {
-      const outer = node.closest("mjx-container") ?? node;
-      outer.style.zoom = Math.max(0.3, 0.98 * (right - box.left) / box.width);
-      fitted += 1;
-    }
+    const outer = node.closest("mjx-container") ?? node;
+    outer.style.zoom = Math.max(0.4, 0.98 * (right - box.left) / box.width);
   }
-  return fitted;
+  return wide().map((node) => node.closest("[id]").id);
 }"""
 
 
@@ -100,7 +101,7 @@ def print_book(root: str | Path) -> Path:
     """Write `_build/book.pdf` from `_build/html`, and return it.
 
     Raises:
-        BookError: If the book has not been built, or there is no browser.
+        BookError: If the book has not been built, there is no browser, or something is cut.
     """
     root = Path(root)
     html, target = root / "_build" / "html", root / "_build" / "book.pdf"
@@ -121,7 +122,7 @@ def print_book(root: str | Path) -> Path:
         page.goto(f"http://127.0.0.1:{server.server_port}/{names[0]}.html")
         page.emulate_media(media="print")
         page.evaluate(JOIN, names)
-        page.evaluate(FIT)
+        cut = page.evaluate(FIT)
         page.pdf(
             path=target,
             format="A4",
@@ -135,6 +136,8 @@ def print_book(root: str | Path) -> Path:
         )
         chromium.close()
         server.shutdown()
+    if cut:
+        raise BookError(f"too wide for the paper, and cut: {', '.join(cut)}")
     return target
 
 
