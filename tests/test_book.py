@@ -285,11 +285,10 @@ def test_every_page_is_described(visit, visits, built):
 def test_excerpts_of_a_search_are_prose(browser, site):
     page, _ = open_page(browser, f"{site}search.html?q=hidden")
     page.wait_for_selector("#search-results li p.context")
-    found = page.eval_on_selector_all(
-        "#search-results p.context", "all => all.map(x => x.innerText)"
-    )
+    texts = "all => all.map(one => one.innerText)"
+    excerpts = page.eval_on_selector_all("#search-results p.context", texts)
     page.close()
-    assert not [text for text in excerpts if re.search(r"\\\(|import |def \w+\(|\w+\.\w+\(", text)]
+    assert not [text for text in excerpts if re.search(r"\\\(|\bdef \w+\(|\bimport \w+ as", text)]
 
 
 def test_search_finds_a_word_of_a_chapter(browser, site, visits):

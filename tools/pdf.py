@@ -126,7 +126,7 @@ def print_book(root: str | Path) -> Path:
         page.pdf(
             path=target,
             format="A4",
-            margin=dict.fromkeys(("top", "bottom", "left", "right"), MARGIN),
+            margin={"top": MARGIN, "bottom": MARGIN, "left": MARGIN, "right": MARGIN},
             display_header_footer=True,
             header_template="<span></span>",
             footer_template=FOOTER,
