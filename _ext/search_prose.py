@@ -10,7 +10,7 @@ from typing import Any
 from docutils import nodes
 from sphinx.application import Sphinx
 
-CODE = (nodes.literal_block, nodes.math, nodes.math_block)
+CODE = (nodes.literal_block, nodes.doctest_block, nodes.math, nodes.math_block)
 
 
 def index_prose(app: Sphinx) -> None:
