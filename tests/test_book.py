@@ -2,9 +2,8 @@
 
 import json
 import re
-from mflib.book.claims import load_claims
-from mflib.book.record import count_verdicts
-from tools.dist import pack
+import subprocess
+import sys
 import threading
 from dataclasses import dataclass, field
 from functools import partial
