@@ -8,7 +8,7 @@ its dark theme. A phone shows the rows of a table as cards.
 import inspect
 import re
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -139,3 +139,35 @@ def draw_run(axes: Axes, outputs: np.ndarray, name: str) -> None:
     colour, marker = ATTRACTORS[name]
     axes.plot(*outputs.T, color=colour, linewidth=1.4)
     axes.plot(*outputs[-1], marker, color=colour, markersize=8)
+
+
+def draw_skeleton(axes: Axes, sets: Iterable[tuple[np.ndarray, int]]) -> None:
+    """Fixed points, cycles and closed curves by their stability, in a plane.
+
+    What is stable is drawn full and blue, a saddle (an edge state, say) with one unstable direction
+    dashed or hollow and vermilion, with more grey. The plane is that of the outputs, or, of more
+    than two, of the first principal components of all that is drawn.
+
+    Args:
+        sets: Of each its outputs or states (points, dim), one point or those of a cycle or curve in
+            their order, and in how many directions neighbours move away.
+    """
+    drawn = [(np.asarray(points, dtype=float), int(unstable)) for points, unstable in sets]
+    every = np.concatenate([points for points, _ in drawn])
+    names, middle, basis = ("$y_1$", "$y_2$"), np.zeros(every.shape[1]), np.eye(every.shape[1])
+    if every.shape[1] > 2:
+        middle = every.mean(axis=0)
+        basis = np.linalg.svd(every - middle, full_matrices=False)[2]
+        names = ("first principal component", "second")
+    looks = [(COLOURS["blue"], "o", "-"), (COLOURS["vermilion"], "D", "--"), (GREY, "s", ":")]
+    labels = ["stable", "one unstable direction", "more"]
+    for points, unstable in sorted(drawn, key=lambda one: -one[1]):
+        which = min(unstable, 2)
+        colour, marker, line = looks[which]
+        look = {"label": labels[which], "color": colour}
+        labels[which] = "_"  # in the legend once
+        look |= {"marker": marker, "ls": ""} if len(points) == 1 else {"ls": line}
+        shown = (points - middle) @ basis[:2].T
+        axes.plot(*np.vstack([shown, shown[:1]]).T, mfc=colour if not unstable else "none", **look)
+    axes.set(xlabel=names[0], ylabel=names[1])
+    axes.legend()

@@ -39,6 +39,8 @@ RESOLVED = 1e-5
 NUDGE = 1e-6
 #: Longest step and shortest, for the first and for the longest; and least cosine of a turn in one.
 LONGEST, SHORTEST, STRAIGHT = 10, 1e-8, 0.9
+#: Points nearer to each other than this, relative to their size, are one.
+ONE = 1e-4
 #: Steps along a closed curve over which the growth of neighbours is averaged.
 AVERAGED = 2000
 
@@ -70,8 +72,9 @@ class SpecialPoint(NamedTuple):
     Attributes:
         kind: ``"fold"``, where the branch turns round in the parameter; ``"branch point"``, a
             multiplier 1 without that, as in a pitchfork; ``"period doubling"``, a multiplier -1;
-            ``"Neimark-Sacker"``, a complex pair of modulus 1; of a closed curve ``"fold"`` or
-            ``"stability"``, if the number of unstable directions changes otherwise.
+            ``"Neimark-Sacker"``, a complex pair of modulus 1; ``"birth"``, where a cycle or curve
+            has shrunk to what it came from at one of these two; of a closed curve ``"stability"``,
+            if the number of unstable directions changes otherwise than at a fold.
         value: Of the parameter.
         states (points, state_dim):
     """
@@ -91,8 +94,8 @@ class SolutionBranch(NamedTuple):
         multipliers ((solutions, count) of complex): As of
             :class:`~mflib.modelling.skeleton.PeriodicOrbits` or of :class:`ClosedCurve`.
         special: What happens on the way, in order.
-        ended: ``"left"`` the interval; ``"most"`` solutions; ``"stalled"``, Newton's method fails
-            however short the step; ``"unresolved"``, a closed curve wants more points.
+        ended: ``"left"`` the interval; ``"most"`` solutions; a ``"birth"``; ``"stalled"``, Newton's
+            method fails however short the step; ``"unresolved"``, a closed curve wants more points.
     """
 
     values: np.ndarray
@@ -239,8 +242,11 @@ def continuation(
             if not low <= new.value <= high or not new.resolved:
                 ended = "left" if new.resolved else "unresolved"
                 break
-            solutions.append(new)
             special += passed
+            if any(point.kind == "birth" for point in passed):
+                ended = "birth"
+                break
+            solutions.append(new)
             length = min(length * (1.5 if new.turns < CORRECTIONS / 2 else 1), longest)
             bar.update()
     parts = zip(*((s.value, s.states, s.rotation, s.multipliers) for s in solutions), strict=True)
@@ -350,6 +356,12 @@ class _Solution:
         last = sizes[-max(1, len(sizes) // 10) :]
         return not self.equations.curve or bool(last.max() <= RESOLVED * sizes.max())
 
+    @property
+    def one(self):
+        """Whether points of a cycle or curve are the same: it is nothing but where it was born."""
+        apart = np.linalg.norm(self.states[1:] - self.states[0], axis=1)
+        return len(apart) > 0 and apart.min() < ONE * (1 + np.linalg.norm(self.states[0]))
+
     def special_points(self, other, length):
         """What happens between this solution and the next, which is so far away."""
         turns, found = self.tangent[-1] * other.tangent[-1] < 0, []
@@ -359,13 +371,14 @@ class _Solution:
             return root, self.next(root)
 
         if turns:
-            found.append((*locate(lambda solution: solution.tangent[-1]), "fold"))
+            at, there = locate(lambda solution: solution.tangent[-1])
+            found.append((at, there, "birth" if there.one else "fold"))
         few, many = sorted([self.unstable, other.unstable])
         while few < many:
             at, there = locate(lambda solution, k=few: np.log(np.abs(solution.multipliers[k])))
             kind, few = self._kind(there.multipliers[few]), few + 1
             few += kind == "Neimark-Sacker"  # which takes two
-            if not (turns and kind in ("branch point", "stability")):  # which is the fold
+            if not (turns and kind in ("branch point", "stability")):  # which is that
                 found.append((at, there, kind))
         found.sort(key=lambda one: one[0])
         return [SpecialPoint(kind, float(there.value), there.states) for _, there, kind in found]
