@@ -1,10 +1,16 @@
-"""Fixed points of closed loops, against networks whose fixed points are known."""
+"""Skeletons of loops, against networks whose fixed points, cycles and bifurcations are known."""
+
+import itertools
+import time
 
 import numpy as np
 import pytest
 
-from mflib.modelling.closed_loop import free_run, warm_up
-from mflib.modelling.skeleton import fixed_points
+from mflib.experiments.flip_flop import FlipFlop, pulses
+from mflib.experiments.records import load_or_train
+from mflib.modelling.closed_loop import drive, free_run, jacobian, warm_up
+from mflib.modelling.continuation import closed_curve, continuation
+from mflib.modelling.skeleton import edge_state, fixed_points, periodic_orbits
 from mflib.networks.elman import Elman
 from mflib.networks.lstm import LSTM
 from mflib.networks.recurrent import cast
@@ -15,6 +21,12 @@ def two_units(gain, turn=0.0):
     kernel = gain * np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     none = np.zeros((2, 2))
     return Elman(none, kernel, bias=none[0], readout_kernel=np.eye(2), readout_bias=none[0])
+
+
+def one_unit(gain, bias=0.0):
+    """One unit ``h' = tanh(gain h + bias)``."""
+    one, none = np.ones((1, 1)), np.zeros((1, 1))
+    return Elman(none, gain * one, bias=[bias], readout_kernel=one, readout_bias=none[0])
 
 
 def test_uncoupled_units_have_the_fixed_points_of_one_unit_in_every_combination():
@@ -71,3 +83,164 @@ def test_unfit_arguments_are_named():
         fixed_points(two_units(1.0), [[np.nan, 0.0]])
     with pytest.raises(ValueError, match="network: got 2 inputs and 1 outputs"):
         fixed_points(LSTM.create(inputs=2, units=3, outputs=1), np.zeros((1, 6)))
+
+
+def test_a_start_leaves_its_place_to_the_next(monkeypatch):
+    starts = np.random.default_rng(0).uniform(-1.2, 1.2, (40, 2))
+    together = fixed_points(two_units(2.0), starts)
+    monkeypatch.setattr("mflib.modelling.skeleton.MATRICES", 3 * 4)  # three at a time
+    one_by_one = fixed_points(two_units(2.0), starts, progress=True)
+    np.testing.assert_allclose(one_by_one.states, together.states, atol=1e-9)
+    assert len(together.states) == 9
+
+
+def test_fixed_points_for_constant_input_are_those_of_a_unit_with_that_bias():
+    one = np.ones((1, 1))
+    driven = Elman(3 * one, 2 * one, bias=[0.1], readout_kernel=one, readout_bias=[0.0])
+    starts = np.linspace(-1, 1, 9)[:, None]
+    found = fixed_points(driven, starts, u=[0.02])
+    expected = fixed_points(one_unit(2.0, bias=0.16), starts)
+    np.testing.assert_allclose(found.states, expected.states, atol=1e-12)
+    np.testing.assert_allclose(found.multipliers, expected.multipliers, atol=1e-12)
+    assert found.unstable.tolist() == [0, 1, 0]
+
+
+def test_a_flip_flop_has_eight_stable_points_and_saddles_between():
+    network = load_or_train(FlipFlop())
+    inputs, signs = pulses(40, seed=1)
+    visited = drive(network, inputs).numpy()
+    assert np.all(np.sign(network.readout(visited)) == signs)
+    begin = time.perf_counter()
+    rng = np.random.default_rng(0)
+    ends = visited[rng.integers(40, size=(2, 400)), rng.integers(64, size=(2, 400))]
+    starts = ends[0] + rng.random((400, 1)) * (ends[1] - ends[0])
+    found = fixed_points(network, starts, u=[0, 0, 0])
+    assert time.perf_counter() - begin < 60
+    stable = found.outputs[found.unstable == 0]
+    kept = np.sign(stable).astype(int)
+    assert sorted(map(tuple, kept)) == sorted(itertools.product([-1, 1], repeat=3))
+    np.testing.assert_allclose(stable, kept, atol=0.2)
+    assert np.sum(found.unstable == 1) >= 4
+    after = drive(cast(network, "float64"), np.zeros((len(found.states), 1, 3)), found.states)
+    assert np.max(np.abs(after[:, 0] - found.states)) < 1e-10
+
+
+def test_periodic_orbits_of_uncoupled_units():
+    found = periodic_orbits(two_units(-2.0), np.random.default_rng(0).normal(size=(60, 2)), 2)
+    own, slope = 0.957504024077, 2 * (1 - 0.957504024077**2)
+    # in phase, out of phase, and one of them at rest
+    assert sorted(found.unstable) == [0, 0, 1, 1]
+    for orbit, multipliers in zip(found.states, found.multipliers, strict=True):
+        expected = [slope**2 if abs(x) > 0.5 else 4.0 for x in orbit[0]]
+        np.testing.assert_allclose(multipliers, sorted(expected, reverse=True), atol=1e-8)
+        np.testing.assert_allclose(orbit[1], -orbit[0], atol=1e-9)
+    assert np.all(np.isclose(abs(found.states), own) | (abs(found.states) < 1e-9))
+
+
+def test_periodic_orbits_are_as_many_as_a_known_map_has():
+    """Of ``h' = tanh(a h) - tanh(b h)``, read as one output, against the roots of its iterates."""
+    one = np.ones((1, 1))
+    kernel, readout = np.array([[9.0, 7.0]]), np.array([[1.0], [-1.0]])
+    network = Elman(3 * kernel, np.zeros((2, 2)), bias=[2.0, -1.0], readout_kernel=readout,
+                    readout_bias=one[0] * 0)  # fmt: skip
+
+    def step(y):
+        return np.tanh(27 * y + 2) - np.tanh(21 * y - 1)
+
+    y = np.linspace(-2.1, 2.1, 400_001)
+    starts = np.stack([np.tanh(27 * y[::400] + 2), np.tanh(21 * y[::400] - 1)], axis=1)
+    for period in (1, 2, 3):
+        after = y
+        for _ in range(period):
+            after = step(after)
+        roots = np.sum(np.diff(np.sign(after - y)) != 0)
+        if period == 1:
+            rests = roots
+            assert len(fixed_points(network, starts).states) == rests
+        else:
+            found = periodic_orbits(network, starts, period)
+            assert len(found.states) * period == roots - rests
+
+
+def test_bifurcations_are_where_they_are_known_to_be():
+    def only(branch):
+        (point,) = branch.special
+        return point.kind, point.value
+
+    pitchfork = continuation(one_unit, 0.5, [[0.0]], step=0.1, within=(0, 2))
+    assert only(pitchfork) == ("branch point", pytest.approx(1, abs=1e-9))
+    assert pitchfork.unstable[[0, -1]].tolist() == [0, 1] and pitchfork.ended == "left"
+    doubling = continuation(one_unit, -0.5, [[0.0]], step=-0.1, within=(-2, 0))
+    assert only(doubling) == ("period doubling", pytest.approx(-1, abs=1e-9))
+    turning = continuation(lambda g: two_units(g, 0.3), 0.5, [[0.0, 0.0]], step=0.1, within=(0, 2))
+    assert only(turning) == ("Neimark-Sacker", pytest.approx(1, abs=1e-9))
+
+
+def test_a_branch_goes_round_its_folds():
+    start = fixed_points(one_unit(2.0, bias=1.0), [[0.9]]).states
+    branch = continuation(
+        lambda b: one_unit(2.0, b), 1.0, start, step=-0.05, within=(-1.5, 1.5), progress=True
+    )
+    h = np.sqrt(1 / 2)
+    at = np.arctanh(h) - 2 * h
+    assert [point.kind for point in branch.special] == ["fold", "fold"]
+    np.testing.assert_allclose([p.value for p in branch.special], [at, -at], atol=1e-9)
+    np.testing.assert_allclose([p.states[0, 0] for p in branch.special], [h, -h], atol=1e-6)
+    assert branch.unstable[0] == branch.unstable[-1] == 0 and max(branch.unstable) == 1
+    np.testing.assert_allclose(
+        branch.states[:, 0, 0], np.tanh(2 * branch.states[:, 0, 0] + branch.values), atol=1e-10
+    )
+
+
+def test_a_cycle_ends_where_it_was_born_by_a_period_doubling():
+    cycle = periodic_orbits(one_unit(-2.0), [[0.9]], 2)
+    branch = continuation(one_unit, -2.0, cycle.states[0], step=0.1, within=(-3, 0))
+    (birth,) = branch.special
+    assert branch.ended == birth.kind == "birth"
+    assert birth.value == pytest.approx(-1, abs=1e-8)
+
+
+def test_a_closed_curve_ends_where_it_was_born_by_a_neimark_sacker_point():
+    def network_at(gain):
+        return two_units(gain, turn=0.3)
+
+    settled = free_run(network_at(1.1), [[0.1, 0.0]], 2000).state
+    run = free_run(network_at(1.1), settled, 1000, states=True)
+    curve = closed_curve(network_at(1.1), run.states[0], points=33)
+    after = free_run(network_at(1.1), curve.states, 1).state
+    modes = np.fft.fftfreq(33, 1 / 33)[:, None]
+    turned = np.exp(2j * np.pi * curve.rotation * modes) * np.fft.fft(curve.states, axis=0)
+    np.testing.assert_allclose(after, np.fft.ifft(turned, axis=0).real, atol=1e-10)
+    assert curve.unstable == 0
+    # one volume that shrinks: the other multiplier is the mean determinant along the run
+    volume = np.mean(np.linalg.slogdet(jacobian(network_at(1.1), run.states[0]).numpy())[1])
+    assert np.log(curve.multipliers[0]) == pytest.approx(volume, abs=1e-3)
+    branch = continuation(
+        network_at, 1.1, curve.states, curve.rotation, step=-0.02, within=(0.5, 2)
+    )
+    (birth,) = branch.special
+    assert branch.ended == birth.kind == "birth"
+    assert birth.value == pytest.approx(1, abs=1e-8)
+    assert branch.rotations[-1] == pytest.approx(0.3 / (2 * np.pi), abs=1e-3)
+
+
+def test_arguments_of_searches_that_do_not_fit_are_named():
+    unit, zero = one_unit(2.0), [[0.0]]
+    with pytest.raises(ValueError, match="u: got"):
+        fixed_points(unit, zero, u=[1.0, 2.0])
+    with pytest.raises(ValueError, match="period: got 0"):
+        periodic_orbits(unit, zero, 0)
+    with pytest.raises(ValueError, match="points: got 8, expected an odd number"):
+        closed_curve(unit, np.zeros((20, 1)), points=8)
+    with pytest.raises(ValueError, match="run: got one with no closed curve near it"):
+        closed_curve(two_units(2.0), np.random.default_rng(0).normal(size=(90, 2)), points=9)
+    with pytest.raises(ValueError, match="first: got"):
+        edge_state(unit, np.ravel, [0.0, 1.0], [1.0], steps=1, settle=1, look=1)
+    with pytest.raises(ValueError, match=r"within: got .* expected an interval around 2"):
+        continuation(one_unit, 2.0, zero, step=0.1, within=(0, 1))
+    with pytest.raises(ValueError, match="step: got 0"):
+        continuation(one_unit, 2.0, zero, step=0, within=(0, 3))
+    with pytest.raises(ValueError, match="states: got none near a solution"):
+        continuation(lambda b: one_unit(1.0, b), 1.0, [[-90.0]], step=0.1, within=(0, 3))
+    with pytest.raises(ValueError, match=r"network_at: got .*float32.* expected double"):
+        continuation(lambda g: cast(one_unit(g), "float32"), 1.0, zero, step=0.1, within=(0, 3))
