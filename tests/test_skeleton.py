@@ -138,28 +138,27 @@ def test_periodic_orbits_of_uncoupled_units():
 
 
 def test_periodic_orbits_are_as_many_as_a_known_map_has():
-    """Of ``h' = tanh(a h) - tanh(b h)``, read as one output, against the roots of its iterates."""
-    one = np.ones((1, 1))
-    kernel, readout = np.array([[9.0, 7.0]]), np.array([[1.0], [-1.0]])
-    network = Elman(3 * kernel, np.zeros((2, 2)), bias=[2.0, -1.0], readout_kernel=readout,
-                    readout_bias=one[0] * 0)  # fmt: skip
+    """Of ``y' = 5 tanh(2 y + 0.3) - 7 tanh(0.6 y + 0.2)``, the signs of whose iterates are seen."""
+    network = Elman(
+        np.array([[2, 0.6]]),
+        np.zeros((2, 2)),
+        bias=[0.3, 0.2],
+        readout_kernel=np.array([[5.0], [-7.0]]),
+        readout_bias=[0.0],
+    )
+    y = np.linspace(-8.0003, 8.0007, 200_001)
 
-    def step(y):
-        return np.tanh(27 * y + 2) - np.tanh(21 * y - 1)
+    def states(y):
+        return np.tanh(np.stack([2 * y + 0.3, 0.6 * y + 0.2], axis=1))
 
-    y = np.linspace(-2.1, 2.1, 400_001)
-    starts = np.stack([np.tanh(27 * y[::400] + 2), np.tanh(21 * y[::400] - 1)], axis=1)
-    for period in (1, 2, 3):
+    for period, orbits in ((1, 3), (2, 2), (3, 4)):
         after = y
         for _ in range(period):
-            after = step(after)
+            after = states(after) @ [5, -7]
+        found = periodic_orbits(network, states(y[::400]), period)
         roots = np.sum(np.diff(np.sign(after - y)) != 0)
-        if period == 1:
-            rests = roots
-            assert len(fixed_points(network, starts).states) == rests
-        else:
-            found = periodic_orbits(network, starts, period)
-            assert len(found.states) * period == roots - rests
+        assert len(found.states) == orbits
+        assert orbits * period + 3 * (period > 1) == roots
 
 
 def test_bifurcations_are_where_they_are_known_to_be():
