@@ -6,11 +6,15 @@ import time
 import numpy as np
 import pytest
 
+from mflib.experiments.bifurcations import cued_states
 from mflib.experiments.flip_flop import FlipFlop, pulses
 from mflib.experiments.records import load_or_train
-from mflib.modelling.closed_loop import drive, free_run, jacobian, warm_up
+from mflib.experiments.shared_units import SharedUnits
+from mflib.modelling.closed_loop import drive, free_run, jacobian, propagate_tangents, warm_up
 from mflib.modelling.continuation import closed_curve, continuation
+from mflib.modelling.perturbations import rotation
 from mflib.modelling.skeleton import edge_state, fixed_points, periodic_orbits
+from mflib.multifunctionality.tasks import COARSE, TURN
 from mflib.networks.elman import Elman
 from mflib.networks.lstm import LSTM
 from mflib.networks.recurrent import cast
@@ -67,11 +71,15 @@ def test_what_newton_finds_is_where_the_loop_stands_still():
     np.testing.assert_allclose(run.outputs[:, 0], found.outputs, atol=1e-12)
 
 
-def test_a_cell_that_only_counts_has_no_fixed_point():
+def counter():
+    """A cell that only counts: its input gate, forget gate and candidate are 1."""
     shapes = LSTM.create(inputs=1, units=1).weights()
     weights = {name: np.zeros(weight.shape) for name, weight in shapes.items()}
-    weights["bias"] = np.array([40.0, 40.0, 40.0, 0.0])  # input, forget and candidate are 1
-    found = fixed_points(LSTM(**weights), [[0.0, 0.0], [0.5, 3.0]])
+    return LSTM(**weights | {"bias": np.array([40.0, 40.0, 40.0, 0.0])})
+
+
+def test_a_cell_that_only_counts_has_no_fixed_point():
+    found = fixed_points(counter(), [[0.0, 0.0], [0.5, 3.0]])
     assert found.states.shape == (0, 2)
     assert found.outputs.shape == (0, 1)
     assert found.multipliers.shape == (0, 2)
@@ -223,6 +231,33 @@ def test_a_closed_curve_ends_where_it_was_born_by_a_neimark_sacker_point():
     assert branch.rotations[-1] == pytest.approx(0.3 / (2 * np.pi), abs=1e-3)
 
 
+def test_the_edge_between_two_circles_is_a_closed_curve_with_one_unstable_direction():
+    network = cast(load_or_train(SharedUnits(8, seed=0)), "float64")
+    a, b = cued_states(network)
+
+    def direction(outputs):
+        return rotation(outputs, COARSE).direction
+
+    ways = {"steps": TURN, "settle": 20 * TURN, "look": 2 * TURN}
+    edge = edge_state(network, direction, a, b, rounds=25, width=1e-12, **ways)
+    run = free_run(network, edge.states[-1:], 300, states=True).states[0]
+    curve = closed_curve(network, run)
+    assert curve.unstable == 1
+    assert curve.multipliers[0] == pytest.approx(1.118, abs=2e-3)
+    assert curve.multipliers[1] < 0.95
+    # it swings to and fro: it turns neither way
+    assert direction(network.readout(curve.states)) == 0
+    frame = np.random.default_rng(0).normal(size=(len(curve.states), network.state_dim, 1))
+    grown = propagate_tangents(network, curve.states, frame, steps=100)
+    beside = 1e-5 * grown.frame[..., 0]
+    ends = [
+        direction(free_run(network, grown.state + side * beside, 42 * TURN).outputs[:, 40 * TURN :])
+        for side in (1, -1)
+    ]
+    np.testing.assert_array_equal(ends[0], -ends[1])
+    assert np.all(ends[0] != 0)
+
+
 def test_arguments_of_searches_that_do_not_fit_are_named():
     unit, zero = one_unit(2.0), [[0.0]]
     with pytest.raises(ValueError, match="u: got"):
@@ -240,6 +275,6 @@ def test_arguments_of_searches_that_do_not_fit_are_named():
     with pytest.raises(ValueError, match="step: got 0"):
         continuation(one_unit, 2.0, zero, step=0, within=(0, 3))
     with pytest.raises(ValueError, match="states: got none near a solution"):
-        continuation(lambda b: one_unit(1.0, b), 1.0, [[-90.0]], step=0.1, within=(0, 3))
+        continuation(lambda _: counter(), 1.0, [[0.5, 3.0]], step=0.1, within=(0, 3))
     with pytest.raises(ValueError, match=r"network_at: got .*float32.* expected double"):
         continuation(lambda g: cast(one_unit(g), "float32"), 1.0, zero, step=0.1, within=(0, 3))
