@@ -30,7 +30,7 @@ def two_units(gain, turn=0.0):
 def one_unit(gain, bias=0.0):
     """One unit ``h' = tanh(gain h + bias)``."""
     one, none = np.ones((1, 1)), np.zeros((1, 1))
-    return Elman(none, gain * one, bias=[bias], readout_kernel=one, readout_bias=none[0])
+    return Elman(none, gain * one, bias=np.array([bias]), readout_kernel=one, readout_bias=none[0])
 
 
 def test_uncoupled_units_have_the_fixed_points_of_one_unit_in_every_combination():
@@ -104,7 +104,7 @@ def test_a_start_leaves_its_place_to_the_next(monkeypatch):
 
 def test_fixed_points_for_constant_input_are_those_of_a_unit_with_that_bias():
     one = np.ones((1, 1))
-    driven = Elman(3 * one, 2 * one, bias=[0.1], readout_kernel=one, readout_bias=[0.0])
+    driven = Elman(3 * one, 2 * one, bias=0.1 * one[0], readout_kernel=one, readout_bias=0 * one[0])
     starts = np.linspace(-1, 1, 9)[:, None]
     found = fixed_points(driven, starts, u=[0.02])
     expected = fixed_points(one_unit(2.0, bias=0.16), starts)
@@ -150,9 +150,9 @@ def test_periodic_orbits_are_as_many_as_a_known_map_has():
     network = Elman(
         np.array([[2, 0.6]]),
         np.zeros((2, 2)),
-        bias=[0.3, 0.2],
+        bias=np.array([0.3, 0.2]),
         readout_kernel=np.array([[5.0], [-7.0]]),
-        readout_bias=[0.0],
+        readout_bias=np.zeros(1),
     )
     y = np.linspace(-8.0003, 8.0007, 200_001)
 
