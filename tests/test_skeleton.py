@@ -12,7 +12,7 @@ from mflib.experiments.records import load_or_train
 from mflib.experiments.shared_units import SharedUnits
 from mflib.modelling.closed_loop import drive, free_run, jacobian, propagate_tangents, warm_up
 from mflib.modelling.continuation import closed_curve, continuation
-from mflib.modelling.perturbations import rotation
+from mflib.modelling.perturbations import rotation, scale_recurrence
 from mflib.modelling.skeleton import edge_state, fixed_points, periodic_orbits
 from mflib.multifunctionality.tasks import COARSE, TURN
 from mflib.networks.elman import Elman
@@ -241,21 +241,54 @@ def test_the_edge_between_two_circles_is_a_closed_curve_with_one_unstable_direct
     ways = {"steps": TURN, "settle": 20 * TURN, "look": 2 * TURN}
     edge = edge_state(network, direction, a, b, rounds=25, width=1e-12, **ways)
     run = free_run(network, edge.states[-1:], 300, states=True).states[0]
-    curve = closed_curve(network, run)
+    curve = closed_curve(network, run, points=129)
     assert curve.unstable == 1
     assert curve.multipliers[0] == pytest.approx(1.118, abs=2e-3)
     assert curve.multipliers[1] < 0.95
     # it swings to and fro: it turns neither way
     assert direction(network.readout(curve.states)) == 0
     frame = np.random.default_rng(0).normal(size=(len(curve.states), network.state_dim, 1))
-    grown = propagate_tangents(network, curve.states, frame, steps=100)
-    beside = 1e-5 * grown.frame[..., 0]
+    grown = propagate_tangents(network, curve.states, frame, steps=40)
+    beside = 1e-3 * grown.frame[..., 0]
     ends = [
         direction(free_run(network, grown.state + side * beside, 42 * TURN).outputs[:, 40 * TURN :])
         for side in (1, -1)
     ]
     np.testing.assert_array_equal(ends[0], -ends[1])
     assert np.all(ends[0] != 0)
+
+
+@pytest.mark.slow
+def test_a_circle_dies_in_a_fold_where_bisection_loses_it():
+    network = cast(load_or_train(SharedUnits(8, seed=0)), "float64")
+    start = cued_states(network)[[1]]
+
+    def network_at(gain):
+        return scale_recurrence(network, gain)
+
+    for gain in (0.98, 0.96, 0.95):
+        start = free_run(network_at(gain), start, 40 * TURN).state
+    alive, lost, state = 0.95, 0.94, start
+    while alive - lost > 1e-7:
+        middle = (alive + lost) / 2
+        run = free_run(network_at(middle), state, 700 * TURN)
+        if rotation(run.outputs[0, -2 * TURN :], COARSE).direction == -1:
+            alive, state = middle, run.state
+        else:
+            lost = middle
+    start = free_run(network_at(0.946), start, 40 * TURN).state
+    run = free_run(network_at(0.946), start, 1500, states=True).states[0]
+    curve = closed_curve(network_at(0.946), run, points=73)
+    branch = continuation(
+        network_at, 0.946, curve.states, curve.rotation, step=-0.05, within=(0.9, 0.947)
+    )
+    (fold,) = branch.special
+    assert fold.kind == "fold" and branch.ended == "left"
+    assert fold.value == pytest.approx(0.9442708846, abs=1e-9)  # with 97 points, and with 129
+    assert fold.value == pytest.approx(alive, abs=1e-6)
+    last = branch.values.argmin()
+    assert branch.unstable[0] == 0 and branch.unstable[-1] == 1
+    assert 0 < last < len(branch.values) - 1
 
 
 def test_arguments_of_searches_that_do_not_fit_are_named():

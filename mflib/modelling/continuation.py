@@ -298,11 +298,11 @@ class _Equations:
             fixed = [np.append(self.shifted(states, 0.0, 1) / len(states), [0.0, 0.0]), *fixed]
         z, across = guess, np.array(fixed)
         for turns in range(CORRECTIONS):
-            matrix = np.vstack([self.matrix(z), across])
-            change = _solve(matrix, -np.append(self.excess(z), across @ (z - guess)))
+            miss = np.append(self.excess(z), across @ (z - guess))
+            right = np.stack([-miss, np.eye(len(z))[-1]], axis=1)
+            change, tangent = _solve(np.vstack([self.matrix(z), across]), right).T
             z = z + change
             if self.length(change) < EXACT * (1 + self.length(z)):
-                tangent = _solve(np.vstack([self.matrix(z), across]), np.eye(len(z))[-1])
                 return _Solution(self, z, tangent / self.length(tangent), turns)
         raise ArithmeticError("Newton's method does not converge")
 
@@ -367,7 +367,7 @@ class _Solution:
         turns, found = self.tangent[-1] * other.tangent[-1] < 0, []
 
         def locate(test):
-            root = brentq(lambda s: test(self.next(s)), 0, length, xtol=1e-14, rtol=1e-14)
+            root = brentq(lambda s: test(self.next(s)), 0, length, xtol=1e-12, rtol=1e-12)
             return root, self.next(root)
 
         if turns:
