@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+import tensorflow as tf
 from numpy.typing import ArrayLike
 from tqdm import tqdm
 
@@ -225,7 +226,7 @@ def _orbits_found(network, starts, period, u, progress):
     multipliers = np.empty((0, network.state_dim), complex)
     if len(orbits):
         multipliers = _sorted_eigenvalues(_slopes(network, orbits, u))
-    return PeriodicOrbits(orbits, network.readout(orbits).numpy(), multipliers)
+    return PeriodicOrbits(orbits, network.readout(tf.constant(orbits)).numpy(), multipliers)
 
 
 def _orbit(network, state, period, u):
