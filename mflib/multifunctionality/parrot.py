@@ -15,7 +15,7 @@ from mflib import checks
 from mflib.multifunctionality.identity import PERIOD
 from mflib.multifunctionality.tasks import Task
 
-#: Copied at least, before the next stretch is looked for.
+#: Copied at least, if nothing else is said.
 LEAST = 5 * PERIOD
 
 
@@ -41,6 +41,7 @@ class Parrot:
     Args:
         tasks: Whose data are remembered. Nothing says later which task a stretch is of.
         length: Samples of the stretches that are compared.
+        least: Samples that are copied at least, before the next stretch is looked for.
 
     References:
         Zhang and Gilpin (2025), arXiv:2505.11349: context parroting.
@@ -55,13 +56,15 @@ class Parrot:
         (3, 500, 2)
     """
 
-    def __init__(self, tasks: Sequence[Task], length: int = PERIOD):
-        self.length = checks.count("length", length)
+    def __init__(self, tasks: Sequence[Task], length: int = PERIOD, least: int = LEAST):
+        self.length, least = checks.count("length", length), checks.count("least", least)
         self.data = np.stack([task.data() for task in tasks]).astype(np.float32)
-        count = self.data.shape[2] - self.length - LEAST
+        count = self.data.shape[2] - self.length - least
         if count < 1:
-            least = self.length + LEAST + 1
-            raise ValueError(f"tasks: got orbits of {self.data.shape[2]}, expected {least} or more")
+            wanted = self.length + least + 1
+            raise ValueError(
+                f"tasks: got orbits of {self.data.shape[2]}, expected {wanted} or more"
+            )
         windows = np.lib.stride_tricks.sliding_window_view(self.data, self.length, axis=2)
         windows = np.swapaxes(windows[:, :, :count], 3, 4)  # samples before coordinates
         self._shape = windows.shape[:3]
