@@ -248,11 +248,14 @@ def walking(configuration: Walking) -> dict:
     return row
 
 
-#: Recorded in ``data/walking.jsonl``: ten with two behaviours, ten with three, ten with each alone,
-#: and three without memory.
+#: Recorded in ``data/walking.jsonl``: ten with two behaviours, the first of which is kept in
+#: ``data/recorded_networks``, and ten with three; three without memory, with less noise, and with
+#: linear scaling; five with each gait alone.
 WALKING = [
     *(Walking(seed) for seed in range(10)),
     *(Walking(seed, "walking running standing") for seed in range(10)),
-    *(Walking(seed, alone) for alone in ("walking", "running") for seed in range(10)),
     *(Walking(seed, memory=False) for seed in range(3)),
+    *(Walking(seed, noise=0.1) for seed in range(3)),
+    *(Walking(seed, knee=1e6) for seed in range(3)),
+    *(Walking(seed, alone) for alone in ("walking", "running") for seed in range(5)),
 ]
