@@ -136,7 +136,9 @@ def cues_of(recordings: np.ndarray, length: int = CUE) -> np.ndarray:
     return np.concatenate([[one[n : n + length] for n in STARTS] for one in recordings])
 
 
-def driven(network: Network, scaling: Scaling, cues: np.ndarray, state=None) -> np.ndarray:
+def driven(
+    network: Network, scaling: Scaling, cues: np.ndarray, state: np.ndarray | None = None
+) -> np.ndarray:
     """The states in which cues, in the units of recordings, leave a network."""
     return warm_up(network, scaling.scaled(cues), state).numpy()
 
@@ -288,7 +290,8 @@ def walking(configuration: Walking) -> dict:
         row["switched"][1] += len(ends)
     if len(names) > 1 and configuration.memory:
         begun = np.stack([states[name][0] for name in names[:2]])
-        row |= sharing(network, free_run(network, begun, LATE, states=True).states.numpy())
+        _, _, visited = free_run(network, begun, LATE, states=True)
+        row |= sharing(network, np.asarray(visited))
     return row
 
 

@@ -99,7 +99,7 @@ class Scaling(NamedTuple):
     spread: np.ndarray
 
     @classmethod
-    def of(cls, recordings: Sequence[npt.ArrayLike], knee: float = 0.5) -> "Scaling":
+    def of(cls, recordings: Sequence[npt.ArrayLike] | np.ndarray, knee: float = 0.5) -> "Scaling":
         """From recordings for training, all together.
 
         Args:
@@ -185,7 +185,7 @@ class Repertoire(NamedTuple):
     @classmethod
     def of(
         cls,
-        recordings: Mapping[str, Sequence[npt.ArrayLike]],
+        recordings: Mapping[str, Sequence[npt.ArrayLike] | np.ndarray],
         rate: float,
         still: Sequence[str] = (),
         slack: float = 0.3,
@@ -194,7 +194,7 @@ class Repertoire(NamedTuple):
         rhythms, sizes = {}, {}
         for name, some in recordings.items():
             found = [rhythm(x, rate) for x in some]
-            size = [np.linalg.norm(one.sizes) for one in found]
+            size = [float(np.linalg.norm(one.sizes)) for one in found]
             each = [one.frequency for one in found]
             rhythms[name] = RHYTHMS if name in still else (min(each), max(each))
             least = 0.0 if name in still else (1 - slack) * min(size)
