@@ -43,7 +43,7 @@ def wrists(part: str) -> dict[str, np.ndarray]:
         of turning.
 
     Raises:
-        PackageNotFoundError: If the package with the data is not installed.
+        ModuleNotFoundError: If the package with the data is not installed.
     """
     text = str(distribution(PACKAGE).locate_file(FILES.format(part)))
     found: dict[str, list] = {}
