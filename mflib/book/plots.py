@@ -164,10 +164,10 @@ def draw_skeleton(axes: Axes, sets: Iterable[tuple[np.ndarray, int]]) -> None:
     for points, unstable in sorted(drawn, key=lambda one: -one[1]):
         which = min(unstable, 2)
         colour, marker, line = looks[which]
-        look = {"label": labels[which], "color": colour}
+        look: dict[str, Any] = {"label": labels[which], "color": colour}
         labels[which] = "_"  # in the legend once
         look |= {"marker": marker, "ls": ""} if len(points) == 1 else {"ls": line}
         shown = (points - middle) @ basis[:2].T
         axes.plot(*np.vstack([shown, shown[:1]]).T, mfc=colour if not unstable else "none", **look)
     axes.set(xlabel=names[0], ylabel=names[1])
-    axes.legend()
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)

@@ -142,7 +142,7 @@ def closed_curve(network: Network, run: ArrayLike, points: int = 65) -> ClosedCu
     modes = np.fft.ifftshift(np.arange(points) - points // 2)
     phases = np.exp(-2j * np.pi * rotation * np.outer(modes, np.arange(len(run))))
     guess = np.fft.ifft(points * (phases * _averaging(len(run))) @ run, axis=0).real
-    equations = _Equations(lambda _: network, points, network.state_dim, curve=True)
+    equations = _Equations(lambda _: network, guess.shape, curve=True)
     fixed = np.append(np.zeros(guess.size + 1), 1.0)  # the parameter that nothing depends on
     expected = "expected a run along a closed curve"
     try:
@@ -218,7 +218,7 @@ def continuation(
     if length == 0:
         raise ValueError("step: got 0, expected a length with a sign")
     unknown = [] if rotation is None else [checks.real("rotation", rotation)]
-    equations = _Equations(network_at, *states.shape, curve=bool(unknown))
+    equations = _Equations(network_at, states.shape, curve=bool(unknown))
     z = np.concatenate([states.ravel(), unknown, [value]])
     try:
         solutions = [equations.solution(z, np.append(np.zeros(len(z) - 1), np.sign(step)))]
@@ -249,16 +249,18 @@ def continuation(
             solutions.append(new)
             length = min(length * (1.5 if new.turns < CORRECTIONS / 2 else 1), longest)
             bar.update()
-    parts = zip(*((s.value, s.states, s.rotation, s.multipliers) for s in solutions), strict=True)
-    return SolutionBranch(*map(np.array, parts), special, ended)
+    names = "value", "states", "rotation", "multipliers"
+    parts = (np.array([getattr(solution, name) for solution in solutions]) for name in names)
+    values, every, rotations, multipliers = parts
+    return SolutionBranch(values, every, rotations, multipliers, special, ended)
 
 
 class _Equations:
     """What unknowns have to fulfil: the points, of a curve its rotation, and the parameter."""
 
-    def __init__(self, network_at, points, dim, curve):
-        self.network_at, self.shape, self.curve = network_at, (points, dim), curve
-        self.weights = np.append(np.full(points * dim, 1 / points), np.ones(1 + curve))
+    def __init__(self, network_at, shape, curve):
+        self.network_at, self.shape, self.curve = network_at, shape, curve
+        self.weights = np.append(np.full(np.prod(shape), 1 / shape[0]), np.ones(1 + curve))
 
     def apart(self, z):
         """Points, rotation and value."""

@@ -18,6 +18,7 @@ from tqdm import tqdm
 from mflib import checks
 from mflib.dynamics.boundaries import Edge, track_edge
 from mflib.modelling.closed_loop import _closable, drive, free_run, jacobian
+from mflib.modelling.exponents import MATRICES
 from mflib.networks.recurrent import Network, cast
 
 #: Newton steps at most, and how often one may be halved.
@@ -28,8 +29,6 @@ STILL = 1e-10
 SAME = 1e-6
 #: In place of 1, so that no Jacobian less the identity is singular, even at a fold.
 NEARLY_ONE = 1 + 1e-13
-#: Numbers in a batch of Jacobians.
-MATRICES = 2**20
 
 
 class FixedPoints(NamedTuple):
