@@ -231,6 +231,7 @@ def test_a_closed_curve_ends_where_it_was_born_by_a_neimark_sacker_point():
     assert branch.rotations[-1] == pytest.approx(0.3 / (2 * np.pi), abs=1e-3)
 
 
+@pytest.mark.slow
 def test_the_edge_between_two_circles_is_a_closed_curve_with_one_unstable_direction():
     network = cast(load_or_train(SharedUnits(8, seed=0)), "float64")
     a, b = cued_states(network)
