@@ -11,7 +11,14 @@ from _ext.bibliography import Style
 ROOT = Path(__file__).parents[1]
 LIBRARY = parse_file(str(ROOT / "references.bib"))
 # Reports and books of before such addresses, and the thesis itself.
-WITHOUT_ADDRESS = {"getting1989", "rumelhart1985", "jordan1986", "leko2022", "flynn2021b", "tsung1994"}
+WITHOUT_ADDRESS = {
+    "getting1989",
+    "rumelhart1985",
+    "jordan1986",
+    "leko2022",
+    "flynn2021b",
+    "tsung1994",
+}
 
 
 @pytest.fixture(scope="module")
