@@ -9,8 +9,7 @@
 
   const prepare = (box) => {
     const form = box.querySelector("form.filter");
-    const { words } = form.elements;
-    const choices = [...form.querySelectorAll("select")];
+    const { words, group } = form.elements;
     const status = form.querySelector("[role=status]");
     const rows = [...box.querySelectorAll("tbody tr")];
     const texts = rows.map((row) => plain(row.textContent));
@@ -18,8 +17,7 @@
     const show = () => {
       const wanted = plain(words.value).split(/\s+/).filter(Boolean);
       rows.forEach((row, i) => {
-        const groups = row.dataset.groups.split("|");
-        const fits = choices.every(({ value }, k) => !value || groups[k] === value);
+        const fits = !group.value || row.dataset.group === group.value;
         row.hidden = !fits || !wanted.every((word) => texts[i].includes(word));
       });
       const shown = rows.filter((row) => !row.hidden).length;

@@ -20,10 +20,9 @@ BENCHMARKS = (
     "systems",
     "reservoirs",
     "exponents",
-    "skeleton",
     "sweeps",
 )
-ONE_THREAD = ("training", "reservoirs", "exponents", "skeleton")
+ONE_THREAD = ("training", "reservoirs", "exponents")
 """Where one thread is the fastest for TensorFlow and NumPy; PyTorch takes all it likes."""
 
 
