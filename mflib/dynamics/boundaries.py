@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mflib import checks
-from mflib.dynamics.systems import LONGEST, System, components, one_of_a_kind, time_step
+from mflib.dynamics.systems import LONGEST, System, autonomous_flow, components, time_step
 from mflib.dynamics.trajectories import ESCAPE, limited
 
 #: States on the line between two that end differently, ends included, that are classified at once.
@@ -60,9 +60,7 @@ def manifold(
     """
     from scipy.integrate import solve_ivp
 
-    one_of_a_kind(system)
-    if system.kind != "flow" or system.forcing is not None:
-        raise ValueError(f"system: got {system.name}, expected a flow without forcing")
+    autonomous_flow(system)
     x, dt = checks.reals("saddle", saddle, (system.dim,)), time_step(system, dt)
     time = checks.real("time", time, least=dt, most=LONGEST * system.dt)
     speed = np.linalg.norm(system.rhs(0, x)) / (1 + np.linalg.norm(x))
@@ -219,9 +217,7 @@ def count_switches(
         Hänggi, Talkner and Borkovec (1990), Reviews of Modern Physics 62, 251-341,
         doi:10.1103/RevModPhys.62.251.
     """
-    one_of_a_kind(system)
-    if system.kind != "flow" or system.forcing is not None:
-        raise ValueError(f"system: got {system.name}, expected a flow without forcing")
+    autonomous_flow(system)
     x = checks.reals("initial", initial, ("members", system.dim)).T
     steps, dt = checks.count("steps", steps), time_step(system, dt)
     size = np.sqrt(2 * checks.real("noise", noise, least=0) * dt)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mflib import checks
-from mflib.dynamics.systems import LONGEST, System, waiting_time
+from mflib.dynamics.systems import LONGEST, System, autonomous_flow, waiting_time
 from mflib.dynamics.trajectories import limited, tangent, trajectory
 
 #: How orbits are integrated here.
@@ -63,8 +63,7 @@ def find_limit_cycle(
         >>> round(found.period, 6), found.exponents.round(5) + 0.0
         (6.663287, array([ 0.     , -1.05938]))
     """
-    if system.kind != "flow" or system.forcing is not None:
-        raise ValueError(f"system: got {system.name}, expected a flow without forcing")
+    autonomous_flow(system)
     wait = waiting_time(system, transient)
     longest = system.transient if longest is None else longest
     longest = checks.real("longest", longest, above=0, most=LONGEST * system.dt)

@@ -225,6 +225,13 @@ def one_of_a_kind(system: System) -> None:
             raise ValueError(f"{key}: got {len(value)} values, expected one; see ensemble")
 
 
+def autonomous_flow(system: System) -> None:
+    """A flow without forcing, and no family."""
+    one_of_a_kind(system)
+    if system.kind != "flow" or system.forcing is not None:
+        raise ValueError(f"system: got {system.name}, expected a flow without forcing")
+
+
 def components(function: Callable, t: float, x: np.ndarray) -> np.ndarray:
     """The equations' components as one array of the shape of ``x``, (dim, ...)."""
     out = np.empty_like(x)
