@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help book check test coverage lab full bench lock clean distclean
+.PHONY: help book pdf dist check test scripts coverage lab full bench lock clean distclean
 
 SCALE ?= quick
 CHAPTER ?=
@@ -13,6 +13,7 @@ RUN := PYTHONNOUSERSITE=1 TF_CPP_MIN_LOG_LEVEL=3 $(VENV)/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check --quiet
 LINT := $(RUN) -m ruff check && $(RUN) -m ruff format --check && $(RUN) -m mypy
 INSTALLED := $(VENV)/.installed
+NPM := npm exec --yes --prefer-offline
 
 # A python that starts (a pyenv shim may not) and whose version TensorFlow and the book support.
 SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
@@ -26,6 +27,12 @@ help: ## show this list
 book: $(INSTALLED) ## run every chapter once and render the book to _build/html/index.html
 	@$(RUN) -m tools.book --scale $(SCALE) $(if $(CHAPTER),--chapter $(CHAPTER))
 
+pdf: book ## print the built book as one PDF, _build/book.pdf (needs Chromium)
+	@$(RUN) -m tools.pdf
+
+dist: book ## pack the built book, and the PDF if made, into a zip with its SHA-256
+	@$(RUN) -m tools.dist
+
 check: $(INSTALLED) ## lint, types and the quick tests, without the book: a few minutes
 	@$(LINT)
 	@$(RUN) -m pytest -m "not slow and not book"
@@ -34,6 +41,10 @@ test: $(INSTALLED) ## lint, types, build the book, then test the library, the pi
 	@$(LINT)
 	@$(RUN) -m tools.book
 	@$(RUN) -m pytest
+
+scripts: ## lint the scripts of the live figures, with eslint and prettier from npm (needs Node)
+	@$(NPM) --package=eslint@9.39.1 -- eslint --max-warnings 0 _static/live
+	@$(NPM) --package=prettier@3.6.2 -- prettier --print-width 100 --check _static/live
 
 coverage: $(INSTALLED) ## which lines of mflib and tools the tests run, those of the book left out
 	@$(RUN) -m pytest -m "not book" --cov --cov-report=term --cov-report=html:_build/coverage

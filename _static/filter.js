@@ -9,7 +9,8 @@
 
   const prepare = (box) => {
     const form = box.querySelector("form.filter");
-    const { words, group } = form.elements;
+    const { words } = form.elements;
+    const choices = [...form.querySelectorAll("select")];
     const status = form.querySelector("[role=status]");
     const rows = [...box.querySelectorAll("tbody tr")];
     const texts = rows.map((row) => plain(row.textContent));
@@ -17,7 +18,8 @@
     const show = () => {
       const wanted = plain(words.value).split(/\s+/).filter(Boolean);
       rows.forEach((row, i) => {
-        const fits = !group.value || row.dataset.group === group.value;
+        const groups = row.dataset.groups.split("|");
+        const fits = choices.every(({ value }, k) => !value || groups[k] === value);
         row.hidden = !fits || !wanted.every((word) => texts[i].includes(word));
       });
       const shown = rows.filter((row) => !row.hidden).length;

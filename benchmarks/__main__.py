@@ -20,9 +20,10 @@ BENCHMARKS = (
     "systems",
     "reservoirs",
     "exponents",
+    "skeleton",
     "sweeps",
 )
-ONE_THREAD = ("training", "reservoirs", "exponents")
+ONE_THREAD = ("training", "reservoirs", "exponents", "skeleton")
 """Where one thread is the fastest for TensorFlow and NumPy; PyTorch takes all it likes."""
 
 

@@ -147,16 +147,22 @@ def jax_loop(network: LSTM, start: np.ndarray, unroll: int):
     return lambda steps: np.asarray(run(weights, h0, c0, steps))
 
 
-def torch_loop(network: LSTM, start: np.ndarray, *, compiled: bool = False):
-    """The loop most PyTorch users write, in inference mode; its step compiled or not."""
+def torch_cell(network: LSTM):
+    """PyTorch's cell with the network's weights, and those of the readout."""
     weights = {name: torch.tensor(w.numpy()) for name, w in network.weights().items()}
-    cell = torch.nn.LSTMCell(network.inputs, network.units)
+    kernel, bias = weights["readout_kernel"], weights["readout_bias"]
+    cell = torch.nn.LSTMCell(network.inputs, network.units, dtype=kernel.dtype)
     with torch.no_grad():
         cell.weight_ih.copy_(weights["kernel"].T)
         cell.weight_hh.copy_(weights["recurrent_kernel"].T)
         cell.bias_ih.copy_(weights["bias"])
         cell.bias_hh.zero_()
-    kernel, bias = weights["readout_kernel"], weights["readout_bias"]
+    return cell, kernel, bias
+
+
+def torch_loop(network: LSTM, start: np.ndarray, *, compiled: bool = False):
+    """The loop most PyTorch users write, in inference mode; its step compiled or not."""
+    cell, kernel, bias = torch_cell(network)
     h0, c0 = (torch.tensor(x) for x in np.split(start, 2, axis=1))
 
     def step(h, c):

@@ -18,6 +18,7 @@ TINY = {
     "systems": {"points": 200, "members": 10},
     "reservoirs": {"units": 20},
     "exponents": {"units": 4, "runs": ((3, 40, 20), (8, 40, 20))},
+    "skeleton": {"units": 4, "starts": 5, "few": 2, "steps": 3},
     "sweeps": {"count": 3, "seconds": 0.01},
 }
 

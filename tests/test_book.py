@@ -1,20 +1,25 @@
 """The rendered book in a real browser: complete, offline, readable, accessible."""
 
-import os
+import json
 import re
-import shutil
+import subprocess
+import sys
 import threading
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
+from zipfile import ZipFile
 
+import nbformat
 import pytest
 import yaml
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import sync_playwright
 
+from mflib.book.claims import load_claims
+from mflib.book.record import count_verdicts
+from tools.dist import pack
 from tools.project import pages
 
 pytestmark = pytest.mark.book
@@ -22,10 +27,6 @@ ROOT = Path(__file__).parents[1]
 PAGES = list(pages(yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))))
 PAGES += ["genindex", "py-modindex", "search"]
 PHONE, DESKTOP = 360, 1280
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update "
-    "--disable-sync --no-first-run"
-).split()
 HASH_NAME = re.compile(r"[0-9a-f]{16,}|\.(png|svg|jpe?g|gif|webp)$")
 # Not the bibliography's list: its roles come from Sphinx, and no style sheet can change them.
 AXE_CONTEXT = {"exclude": [[".citation-list"]]}
@@ -89,19 +90,6 @@ def site(built):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = next(filter(None, map(shutil.which, names)), None)
-    if found is None:
-        message = f"no browser: none of {', '.join(names)} is installed"
-        (pytest.fail if os.environ.get("MFLIB_REQUIRE_BROWSER") else pytest.skip)(message)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 def open_page(browser, url):
@@ -207,10 +195,104 @@ def test_links_lead_somewhere(visit, visits, site, built):
             assert unquote(fragment) in anchors[url], link
 
 
+FOLDS = """() => [...document.querySelectorAll('details.checks')].map(fold => ({
+  said: fold.querySelector('summary').innerText,
+  verdicts: [...fold.querySelectorAll('.claim.check')].map(claim => claim.className.split('-')[1]),
+  first: fold.querySelector('.claim.check').id,
+}))"""
+
+
+def test_checks_are_folded_and_a_link_opens_them(browser, site, built):
+    results = json.loads((built / "results.json").read_text(encoding="utf-8"))
+    for chapter in {item["page"] for item in results if item["verdict"] != "not attempted"}:
+        page, _ = open_page(browser, f"{site}{chapter}.html")
+        folds = page.evaluate(FOLDS)
+        assert page.locator(".claim.finding").count() <= 3
+        assert page.locator(".claim.check").count() == sum(len(fold["verdicts"]) for fold in folds)
+        for fold in folds:
+            assert fold["said"] == f"Checks ({count_verdicts(fold['verdicts'])})"
+        if folds:
+            claim = page.locator(f"#{folds[-1]['first']}")
+            assert not claim.is_visible()
+            page.evaluate("id => { location.hash = id }", folds[-1]["first"])
+            claim.wait_for(state="visible")
+        page.close()
+
+
+def test_without_a_script_every_claim_is_there(browser, site, built):
+    results = json.loads((built / "results.json").read_text(encoding="utf-8"))
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{site}chapters/back/results.html")
+    rows = page.locator(".tall tbody tr")
+    assert rows.count() == page.locator("a.square").count() == len(results)
+    assert rows.first.is_visible() and not page.locator("form.filter").is_visible()
+    assert page.locator(".glance li").count() == sum(
+        bool(claim.finding) for claim in load_claims().values()
+    )
+    context.close()
+
+
+def test_claims_can_be_chosen_by_the_keyboard(browser, site, built):
+    results = json.loads((built / "results.json").read_text(encoding="utf-8"))
+    page, _ = open_page(browser, f"{site}chapters/back/results.html")
+    kind = page.locator(".tall select").nth(1)
+    kind.focus()
+    page.keyboard.press("ArrowDown")
+    chosen = kind.input_value()
+    kinds = [load_claims()[item["id"]].kind for item in results]
+    status = page.locator(".tall [role=status]").inner_text()
+    assert status == f"{kinds.count(chosen)} of {len(results)} claims"
+    page.close()
+
+
 def test_front_door_leads_to_the_first_page(browser, site):
     page, _ = open_page(browser, site)
     page.wait_for_url(f"{site}{PAGES[0]}.html")
     page.close()
+
+
+def test_the_packed_book_opens_from_a_file_and_asks_for_nothing(browser, built, tmp_path):
+    with ZipFile(pack(ROOT)) as archive:
+        archive.extractall(tmp_path)
+    [front] = tmp_path.glob("*/index.html")
+    page, visit = open_page(browser, front.as_uri())
+    page.wait_for_url(f"{front.parent.as_uri()}/{PAGES[0]}.html")
+    page.close()
+    assert [url for url in visit.requests if not url.startswith(("file:", "data:"))] == []
+
+
+def test_the_whole_book_is_printed_and_nothing_is_cut(browser, built):
+    """`tools.pdf` fails if something is wider than the paper."""
+    (built / "book.pdf").unlink(missing_ok=True)
+    ran = subprocess.run([sys.executable, "-m", "tools.pdf"], cwd=ROOT, capture_output=True)
+    assert ran.returncode == 0, ran.stderr.decode()
+    assert (built / "book.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_every_chapter_can_be_downloaded_as_it_ran(visits, built):
+    for name, visit in visits.items():
+        if (ROOT / f"{name}.ipynb").is_file():
+            [link] = {x for x in visit.seen["links"] if x.endswith(f"_sources/{name}.ipynb")}
+            notebook = nbformat.read(built / "html" / "_sources" / f"{name}.ipynb", as_version=4)
+            code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+            assert all(cell.execution_count for cell in code), link
+
+
+def test_every_page_is_described(visit, visits, built):
+    if visit is not visits[PAGES[0]] and "/chapters/" in visit.url:
+        text = (built / "html" / unquote(urlsplit(visit.url).path).lstrip("/")).read_text("utf-8")
+        [described] = re.findall(r'<meta name="description" content="([^"]*)">', text)
+        assert 20 < len(described) <= 210 and "\\" not in described
+
+
+def test_excerpts_of_a_search_are_prose(browser, site):
+    page, _ = open_page(browser, f"{site}search.html?q=hidden")
+    page.wait_for_selector("#search-results li p.context")
+    texts = "all => all.map(one => one.innerText)"
+    excerpts = page.eval_on_selector_all("#search-results p.context", texts)
+    page.close()
+    assert not [text for text in excerpts if re.search(r"\\\(|\bdef \w+\(|\bimport \w+ as", text)]
 
 
 def test_search_finds_a_word_of_a_chapter(browser, site, visits):

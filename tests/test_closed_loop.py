@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from mflib.modelling.closed_loop import drive, free_run, jacobian, propagate_tangents, warm_up
 from mflib.networks.lstm import LSTM
-from mflib.networks.recurrent import Memoryless
+from mflib.networks.recurrent import ConstantInputs, Memoryless
 
 
 def network(dtype="float64", peepholes=False, **sizes):
@@ -126,6 +126,59 @@ def test_what_overflows_in_the_type_of_the_network_is_refused():
         free_run(single, np.full((1, 12), 1e39), 5)
     with pytest.raises(ValueError, match="u: got values too large for float32"):
         jacobian(single, np.zeros((1, 12)), np.full((1, 2), 1e39))
+
+
+INPUTS = np.random.default_rng(4).normal(size=(3, 15, 1))
+
+
+@pytest.mark.parametrize("states", [False, True])
+def test_exogenous_inputs_stand_after_the_outputs(states):
+    net = network(inputs=3, outputs=2)
+    state = start = warm_up(net, np.concatenate([CUE, CUE[:, :, :1]], axis=2))
+    outputs, visited = [], []
+    for t in range(15):
+        outputs.append(net.readout(state))
+        visited.append(state)
+        state = net.step(state, np.concatenate([outputs[-1], INPUTS[:, t]], axis=1))
+    run = free_run(net, start, 15, exogenous=INPUTS, states=states)
+    np.testing.assert_allclose(run.outputs, np.stack(outputs, axis=1), atol=1e-12)
+    np.testing.assert_allclose(run.state, state, atol=1e-12)
+    if states:
+        np.testing.assert_allclose(run.states, np.stack(visited, axis=1), atol=1e-12)
+
+
+def test_constant_inputs_make_a_loop_autonomous():
+    net, start = network(inputs=3, outputs=2), np.random.default_rng(0).normal(size=(3, 12))
+    for values in ([0.4], [[0.4]], INPUTS[:, 0]):
+        held = ConstantInputs(net, tf.constant(values, tf.float64))
+        given = np.broadcast_to(np.reshape(values, (-1, 1, 1)), (3, 15, 1))
+        expected = free_run(net, start, 15, exogenous=given)
+        np.testing.assert_allclose(free_run(held, start, 15).outputs, expected.outputs, atol=1e-12)
+    held = ConstantInputs(net, [0.4])  # of whatever type
+    assert (held.inputs, held.outputs, held.state_dim, held.dtype) == (2, 2, 12, tf.float64)
+    after = held.closed_step(tf.constant(start))
+    small = 1e-6 * np.eye(12)
+    slopes = held.closed_step(start[:1] + small) - held.closed_step(start[:1] - small)
+    np.testing.assert_allclose(jacobian(held, start)[0], np.transpose(slopes) / 2e-6, atol=1e-8)
+    np.testing.assert_allclose(free_run(held, start, 1).state, after, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "exogenous", "message"),
+    [
+        ({"inputs": 3, "outputs": 2}, None, "got 3 inputs and 2 outputs.*ConstantInputs holds"),
+        ({"inputs": 3, "outputs": 2}, INPUTS[:, :9], r"exogenous: got shape \(3, 9, 1\)"),
+        ({"inputs": 3, "outputs": 2}, INPUTS[:1], r"exogenous: got shape \(1, 15, 1\)"),
+        ({"inputs": 4, "outputs": 2}, INPUTS, "network: got 3 inputs and 2 outputs"),
+        ({"inputs": 2, "outputs": 2}, INPUTS, "network: got 1 inputs and 2 outputs"),
+        ({"inputs": 1, "outputs": 2}, INPUTS, r"values: got shape \(3, 1\), expected"),
+        ({"inputs": 3, "outputs": 2}, INPUTS * np.nan, "exogenous: got values that are not fin"),
+    ],
+)
+def test_bad_exogenous_inputs(sizes, exogenous, message):
+    net = network(**sizes)
+    with pytest.raises(ValueError, match=message):
+        free_run(net, np.zeros((3, 12)), 15, exogenous=exogenous)
 
 
 def test_a_loop_that_cannot_be_closed():

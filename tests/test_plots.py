@@ -2,9 +2,11 @@
 
 from itertools import combinations
 
+import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 
-from mflib.book.plots import ATTRACTORS, COLOURS, GREY
+from mflib.book.plots import ATTRACTORS, COLOURS, GREY, atlas, draw_skeleton
 from mflib.book.tables import table
 from mflib.dynamics import systems
 
@@ -45,3 +47,31 @@ def test_table_escapes_and_counts():
     assert 'class="table cards sentences"' in wrapped
     with pytest.raises(ValueError, match="got 1 cells"):
         table(["a", "b"], [["1"]])
+
+
+def test_an_atlas_has_an_arrow_for_each_escape_and_a_name_for_each_world():
+    _, axes = plt.subplots()
+    rates = {"a": {"b": 1e-3, "none": 1e-4}, "b": {}, "c": {"b": 1e-3}}
+    atlas(axes, rates, {"a": "A", "b": "B", "c": "C", "none": "no world"})
+    words = [text.get_text() for text in axes.texts if text.get_text()]
+    assert sorted(words) == ["A", "B", "C", "no world"]
+    arrows = [text.arrow_patch for text in axes.texts if text.get_text() == ""]
+    widths = [arrow.get_linewidth() for arrow in arrows]
+    assert widths == pytest.approx([2.5, 1.0, 2.5])
+    plt.close("all")
+
+
+@pytest.mark.parametrize("dim", [2, 3])
+def test_a_skeleton_is_drawn_by_stability(dim):
+    angle = np.linspace(0, 2 * np.pi, 9)[:-1]
+    circle = np.column_stack([np.cos(angle), np.sin(angle), np.zeros((8, 1))])[:, :dim]
+    _, axes = plt.subplots()
+    draw_skeleton(axes, [(circle, 0), (0 * circle[:1], 4), (circle / 2, 1), (circle / 3, 1)])
+    colours = [line.get_color() for line in axes.get_lines()]
+    assert colours == [GREY, *[COLOURS["vermilion"]] * 2, COLOURS["blue"]]
+    assert sorted(len(line.get_xdata()) for line in axes.get_lines()) == [2, 9, 9, 9]
+    radius = np.hypot(*axes.get_lines()[-1].get_data())
+    np.testing.assert_allclose(radius, 1)
+    texts = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert sorted(texts) == ["more", "one unstable direction", "stable"]
+    plt.close()

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -9,19 +10,22 @@ import pytest
 
 from mflib.book import results
 from mflib.book.claims import Claim, format_number, load_claims
-from mflib.book.record import record
+from mflib.book.record import Record, count_verdicts, record
 from mflib.dynamics.estimates import success_rate
 
-ENTRY = '[demo.rate]\nstatement = "It works."\nsource = "this book"\n'
+ENTRY = '[demo.rate]\nstatement = "It works."\nsource = "this book"\nkind = "result"\n'
 CLAIMS = """
 [demo.rate]
 statement = "Most networks <see> double."
 source = "Flynn & others"
+kind = "result"
+finding = "Of all networks, {count} see <double> ({percent})."
 at_least = 0.95
 
 [demo.error]
 statement = "The error is small."
 source = "this book"
+kind = "result"
 at_most = 1e-6
 verdict = "fails"
 reason = "single precision"
@@ -29,25 +33,31 @@ reason = "single precision"
 [demo.window]
 statement = "The value lies in a window."
 source = "this book"
+kind = "result"
 between = [1, 2]
 unit = "Lyapunov times"
 
 [demo.exponent]
 statement = "The exponent is right."
 source = "this book"
+kind = "result"
 value = -0.906
 rel = 0.05
+finding = "It is {value}, between {low} and {high}."
 
 [demo.count]
 statement = "There are as many as counted."
 source = "this book"
+kind = "result"
 value = 16
 abs = 0
 
 [demo.control]
 statement = "The control fails."
 source = "this book"
+kind = "result"
 is = false
+finding = "It does{not} fail."
 """
 
 
@@ -142,6 +152,44 @@ def test_truth_claim_wants_a_truth_value(claims):
         record("demo.control", 1)
 
 
+def test_a_finding_stands_in_the_text_and_a_check_is_folded(claims):
+    found, checked = record("demo.rate", success_rate(15, 16)), record("demo.window", 1)
+    summary = "<summary>Of all networks, 15 of 16 see &lt;double&gt; (93.8 %). "
+    assert found.card.html.startswith('<details class="claim finding claim-inconclusive" id=')
+    assert summary in found.card.html
+    assert checked.card.html.startswith('<div class="claim check claim-holds" id=')
+    assert checked.finding == "The value lies in a window."
+
+
+@pytest.mark.parametrize(
+    ("id", "value", "sentence"),
+    [
+        ("demo.exponent", -0.90612345, "It is -0.9061, between -0.9061 and -0.9061."),
+        ("demo.exponent", math.nan, "The exponent is right."),
+        ("demo.control", True, "It does fail."),
+        ("demo.control", False, "It does not fail."),
+    ],
+)
+def test_a_finding_holds_what_was_measured(claims, id, value, sentence):
+    assert record(id, value).finding == sentence
+
+
+@pytest.mark.parametrize(
+    ("value", "percent"),
+    [(0.0, "0 %"), (0.9231, "92.3 %"), (0.99996, "99.9 %"), (1.0, "100 %"), (-0.012, "-1.2 %")],
+)
+def test_all_is_said_only_of_all(claims, value, percent):
+    assert f"({percent})" in record("demo.rate", value, seeds=1).finding
+
+
+def test_verdicts_are_counted_in_words():
+    assert count_verdicts(["holds"] * 12 + ["fails"]) == "12 hold, 1 fails"
+    verdicts = ["inconclusive", "not attempted", "fails", "holds", "fails", "inconclusive"]
+    words = "1 holds, 2 fail, 2 are inconclusive, 1 was not attempted"
+    assert count_verdicts(verdicts) == words
+    assert count_verdicts([]) == ""
+
+
 def test_card_escapes_and_says_the_verdict_in_words(claims):
     html = record("demo.rate", success_rate(15, 16)).card.html
     assert "Most networks &lt;see&gt; double." in html
@@ -210,7 +258,7 @@ def test_numbers_are_written_for_readers(value, text):
     ],
 )
 def test_digits_follow_the_tolerance(claim, text):
-    claim = Claim(id="a.b", statement="", source="", criterion="value", **claim)
+    claim = Claim(id="a.b", statement="", source="", kind="theory", criterion="value", **claim)
     assert claim.words == text
     assert claim.digits <= 8
 
@@ -248,6 +296,11 @@ def test_criteria_are_written_for_readers(claims):
         (ENTRY + 'at_least = 1\nverdict = "fails"', "'reason' must say why"),
         (ENTRY + 'at_least = 1\nreason = "because"', "'reason' must say why"),
         ('[demo.rate]\nsource = "x"\nat_least = 1', "'statement' must be a non-empty text"),
+        (ENTRY.replace("result", "hunch") + "at_least = 1", "'kind' must be one of"),
+        (ENTRY.replace('kind = "result"', "") + "at_least = 1", "'kind' must be one of"),
+        (ENTRY + 'at_least = 1\nfinding = "{size}"', "'finding' must be a sentence with some"),
+        (ENTRY + 'at_least = 1\nfinding = "{value"', "'finding' must be a sentence with some"),
+        (ENTRY + 'at_least = 1\nrecorded = "yes"', "'recorded' must be true or false"),
         ("rate = 1", "'rate' is not a table"),
         ("[demo]\nrate = 1", "expected a table"),
         ("[demo", "not valid TOML"),
@@ -258,11 +311,27 @@ def test_claims_file_is_read_strictly(tmp_path, text, message):
         load(tmp_path, text)
 
 
-def test_the_books_own_claims_are_valid():
-    load_claims(Path(__file__).parents[1] / "data" / "claims.toml")
+OWN = load_claims(Path(__file__).parents[1] / "data" / "claims.toml")
+FINDINGS = [claim for claim in OWN.values() if claim.finding]
+
+
+def test_findings_are_few():
+    assert len(FINDINGS) <= 75
+    assert max(Counter(claim.chapter for claim in FINDINGS).values()) <= 3
+
+
+@pytest.mark.parametrize("claim", FINDINGS, ids=lambda claim: claim.id)
+def test_a_finding_states_what_is_measured_and_says_if_it_fails(claim):
+    value = True if claim.criterion == "is" else 0.5
+    sentence = Record(claim, "holds", value, (0.25, 0.75), "seeds", 12).finding
+    assert sentence != claim.finding, "no number stands in it"
+    assert "None" not in sentence and "{" not in sentence
+    assert sentence[0].isupper() and sentence.endswith(".")
+    assert (claim.verdict == "fails") == ("expected" in sentence)
 
 
 def test_tables_say_so_when_nothing_was_built(claims):
-    for table in (results.results_summary, results.results_tables, results.build_table):
+    assert results.results() == []
+    for table in (results.results_summary, results.versions_table, results.build_table):
         assert "make book" in repr(table())
         assert "make book" in table()._repr_html_()

@@ -154,22 +154,24 @@ class Seen(HTMLParser):
 
 def test_without_a_script_all_rows_show_and_no_choice():
     rows = [
-        Row(["<b>A</b>", "1 & 2"], "x", id="work-a"),
-        Row(["B", "2"], "y"),
-        Row(["C", "3"], "x"),
+        Row(["<b>A</b>", "1 & 2"], ["x", "one"], id="work-a"),
+        Row(["B", "2"], ["y", "one"]),
+        Row(["C", "3"], ["x", "two"]),
     ]
-    shown = filtered_table(["n & m", "o"], rows, {"x": "ex", "y": "why"}, by="kind", noun="things")
+    choices = {"kind": {"x": "ex", "y": "why"}, "size": {"one": "1", "two": "2"}}
+    shown = filtered_table(["n & m", "o"], rows, choices, "things")
     html = shown._repr_html_()
     seen = Seen(html)
     assert seen.rows == len(rows) + 1
     assert seen.hidden == {"form"}
-    assert '<tr id="work-a" data-group="x"><th scope="row"><b>A</b></th>' in html
+    assert '<tr id="work-a" data-groups="x|one"><th scope="row"><b>A</b></th>' in html
     assert '<option value="">all (3)</option><option value="x">ex (2)</option>' in html
+    assert '<option value="one">1 (2)</option>' in html
     assert "ex (2)" not in repr(shown)
 
 
 def test_a_group_that_nobody_can_choose_is_refused():
     with pytest.raises(ValueError, match=r"rows: got groups \['z'\], expected some of \['x'\]"):
-        filtered_table(["a", "b"], [Row(["A", "1"], "z")], {"x": "ex"}, by="kind", noun="things")
+        filtered_table(["a", "b"], [Row(["A", "1"], ["z"])], {"kind": {"x": "ex"}}, "things")
     with pytest.raises(ValueError, match="got 1 cells"):
-        filtered_table(["a", "b"], [Row(["A"], "x")], {"x": "ex"}, by="kind", noun="things")
+        filtered_table(["a", "b"], [Row(["A"], ["x"])], {"kind": {"x": "ex"}}, "things")

@@ -71,11 +71,12 @@ class Chapter:
 
 @dataclass(frozen=True)
 class Project:
-    """A book rooted at a folder with `_toc.yml`."""
+    """A book rooted at a folder with `_toc.yml`, which names the pages of each part."""
 
     root: Path
     chapters: tuple[Chapter, ...]
     claims: dict[str, Claim]
+    parts: dict[str, list[str]]
 
     @classmethod
     def open(cls, root: str | Path) -> Project:
@@ -95,7 +96,9 @@ class Project:
             claims = load_claims(root / "data" / "claims.toml")
         except ValueError as error:
             raise BookError(str(error)) from error
-        return cls(root, tuple(chapters), claims)
+        named = [part for part in toc.get("parts", []) if "caption" in part]
+        parts = {part["caption"]: list(pages(part)) for part in named}
+        return cls(root, tuple(chapters), claims, parts)
 
     @property
     def build(self) -> Path:
@@ -133,7 +136,8 @@ class Project:
         digest = hashlib.sha256(json.dumps(stated, sort_keys=True).encode())
         words = {word for module in code.values() for word in module.words}
         words |= {word for source in _code(chapter) for word in _meaning(source).words}
-        data = [*self.root.glob("data/**/*"), *self.root.glob("mflib/**/*.toml")]
+        patterns = "data/**/*", "mflib/**/*.toml", "_static/live/*"
+        data = [path for pattern in patterns for path in self.root.glob(pattern)]
         named = [p for p in data if p.name != "claims.toml" and words & self._names_of(p)]
         inputs = [self.root / "requirements.txt", *named]
         if chapter.is_back_matter:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import yaml
 
+from tools import repository
 from tools.check import HARMLESS
 from tools.project import BookError, Project
 
@@ -45,6 +46,7 @@ def stage(project: Project, scale: str) -> tuple[Path, str]:
             shutil.copy(executed, folder / f"{chapter.page}.ipynb")
     config = yaml.safe_load((project.root / "_config.yml").read_text(encoding="utf-8"))
     config["execute"] = {**config.get("execute", {}), "execute_notebooks": "off"}
+    repository.configure(config, project.root)
     text = yaml.safe_dump(config, allow_unicode=True, sort_keys=False)
     (folder / "_config.yml").write_text(text, encoding="utf-8")
     digest = hashlib.sha256()

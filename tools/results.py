@@ -19,8 +19,11 @@ PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "matplotlib", "jupyter-book
 def collect(project: Project, scale: str) -> list[dict[str, Any]]:
     """Return every claim of the book with what was measured, in reading order.
 
-    A claim that no executed chapter has recorded is listed as not attempted.
+    A claim that no executed chapter has recorded is listed as not attempted. The chapter's title,
+    part and page stand beside each.
     """
+    about = {chapter.name: _about(project, chapter) for chapter in project.chapters}
+    unknown = {"title": "", "part": "", "page": ""}
     records = {}
     for chapter in project.chapters:
         if notebook := last_good(project, chapter, scale):
@@ -34,6 +37,7 @@ def collect(project: Project, scale: str) -> list[dict[str, Any]]:
         {
             **(records.get(claim.id) or _not_attempted(claim, scale).entry),
             "chapter": claim.chapter,
+            **about.get(claim.chapter, unknown),
             "scale": scale,
         }
         for claim in claims
@@ -65,16 +69,22 @@ def _not_attempted(claim: Claim, scale: str) -> Record:
     return Record(claim, "not attempted", note=note)
 
 
+def _about(project: Project, chapter: Chapter) -> dict[str, str]:
+    """Name a chapter and its part as the reader sees them."""
+    cells = chapter.read().cells
+    heading = next(cell.source for cell in cells if cell.cell_type == "markdown")
+    part = next((name for name, pages in project.parts.items() if chapter.page in pages), "")
+    return {"title": heading.splitlines()[0].lstrip("# "), "part": part, "page": chapter.page}
+
+
 def _execution(project: Project, chapter: Chapter, scale: str) -> dict[str, Any] | None:
     """Describe the last good execution of a chapter."""
     notebook = last_good(project, chapter, scale)
     if notebook is None:
         return None
-    heading = next(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     return {
         "name": chapter.name,
-        "title": heading.splitlines()[0].lstrip("# "),
-        "page": chapter.page,
+        **_about(project, chapter),
         "scale": scale,
         "cells": sum(cell.cell_type == "code" for cell in notebook.cells),
         "seconds": round(notebook.metadata.papermill.duration, 1),

@@ -6,10 +6,19 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 SCALES = ("quick", "full")
 VERDICTS = ("holds", "fails", "inconclusive")
+KINDS = {  # of claims: what each is measured for, as the reader sees it
+    "result": "result of this book",
+    "reproduction": "reported or computed elsewhere",
+    "theory": "check against theory",
+    "control": "control",
+}
+# What a finding may name; :meth:`mflib.book.record.Record.finding` writes the numbers.
+PLACES = {"value", "percent", "count", "low", "high", "seeds", "not"}
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -31,6 +40,7 @@ class Claim:
     id: str
     statement: str
     source: str
+    kind: str
     criterion: str
     bound: Any
     tolerance: tuple[str, float] | None = None
@@ -38,6 +48,9 @@ class Claim:
     scales: tuple[str, ...] = SCALES
     verdict: str = "holds"
     reason: str | None = None
+    finding: str | None = None
+    recorded: bool = False
+    again: str | None = None
 
     @property
     def chapter(self) -> str:
@@ -141,7 +154,7 @@ def _problem(entry: Any) -> str | None:
         return f"expected exactly one criterion out of {_CRITERIA}, got {criteria}"
     if len({"abs", "rel"} & set(entry)) != ("value" in entry):
         return "'value' needs one tolerance, 'abs' or 'rel'; other criteria take none"
-    for key in ("statement", "source", *entry):
+    for key in ("statement", "source", "kind", *entry):
         expected, fits = _KEYS[key]
         if not fits(entry.get(key)):
             return f"'{key}' must be {expected}, got {entry.get(key)!r}"
@@ -152,6 +165,13 @@ def _problem(entry: Any) -> str | None:
 
 def _is_text(value: Any) -> bool:
     return isinstance(value, str) and bool(value.strip())
+
+
+def _is_template(value: Any) -> bool:
+    try:
+        return _is_text(value) and {x[1] for x in Formatter().parse(value)} <= {None, *PLACES}
+    except ValueError:  # a brace that is not closed
+        return False
 
 
 def _is_number(value: Any) -> bool:
@@ -170,11 +190,13 @@ def _are_scales(value: Any) -> bool:
 _CRITERIA = ("at_least", "at_most", "between", "value", "is")
 # What each key has to be, in words and as a check.
 _KEYS: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    **dict.fromkeys(("statement", "source", "reason"), ("a non-empty text", _is_text)),
+    **dict.fromkeys(("statement", "source", "reason", "again"), ("a non-empty text", _is_text)),
     **dict.fromkeys(("at_least", "at_most", "value"), ("a finite number", _is_number)),
     **dict.fromkeys(("abs", "rel"), ("a number >= 0", lambda x: _is_number(x) and x >= 0)),
     "between": ("[low, high] with low <= high", _is_range),
-    "is": ("true or false", lambda x: isinstance(x, bool)),
+    **dict.fromkeys(("is", "recorded"), ("true or false", lambda x: isinstance(x, bool))),
+    "kind": (f"one of {tuple(KINDS)}", lambda x: x in KINDS),
+    "finding": (f"a sentence with some of {sorted(PLACES)} in braces", _is_template),
     "scales": (f"a list out of {SCALES}", _are_scales),
     "verdict": (f"one of {VERDICTS}", lambda x: x in VERDICTS),
     "unit": ("a text", _is_text),

@@ -8,7 +8,8 @@ its dark theme. A phone shows the rows of a table as cards.
 import inspect
 import re
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -75,6 +76,38 @@ def use_style() -> None:
     plt.rc("legend", fontsize=10, frameon=False)
 
 
+def atlas(axes: Axes, rates: Mapping[str, Mapping[str, float]], labels: Mapping[str, str]) -> None:
+    """Worlds on a circle, and how fast runs go from one to another.
+
+    Args:
+        rates: ``rates[world][other]``, per turn, of
+            :func:`~mflib.multifunctionality.lifetimes.escapes`; what is no world is in the middle.
+        labels: Of each world, and of what is in the middle, by its name.
+    """
+    angles = 2 * np.pi * np.arange(len(rates)) / len(rates)
+    at = dict(zip(rates, np.stack([np.cos(angles), np.sin(angles)], axis=1), strict=True))
+    every = [rate for row in rates.values() for rate in row.values()]
+    for world, row in rates.items():
+        for other, rate in row.items():
+            width = 1 + 1.5 * np.log10(rate / min(every))
+            look: dict[str, Any] = {"color": COLOURS["vermilion"], "alpha": 0.8, "lw": width}
+            look |= {"arrowstyle": "-|>", "connectionstyle": "arc3,rad=0.15"}
+            (x, y), end = at[world], at.get(other, np.zeros(2))
+            look |= {"shrinkA": 9, "shrinkB": 9}
+            axes.annotate("", xy=(end[0], end[1]), xytext=(x, y), arrowprops=look)
+    for name, place in at.items():
+        shade = COLOURS["blue"] if not rates[name] else COLOURS["vermilion"]
+        axes.plot(*place, "o", color=shade, markersize=11)
+        side = "center" if abs(place[0]) < 0.3 else "left" if place[0] > 0 else "right"
+        x, y = 1.14 * place
+        axes.text(x, y, labels[name], va="center", ha=side)
+    if outside := {other for row in rates.values() for other in row} - set(rates):
+        text = ", ".join(labels[name] for name in sorted(outside))
+        axes.text(0, 0, text, ha="center", va="center", color=GREY)
+    axes.set(xlim=(-1.9, 1.9), ylim=(-1.3, 1.3), aspect="equal")
+    axes.axis("off")
+
+
 def source(function: Callable) -> Markdown:
     """The library's own code of a function or method, without its docstring."""
     code = textwrap.dedent(inspect.getsource(function))
@@ -106,3 +139,35 @@ def draw_run(axes: Axes, outputs: np.ndarray, name: str) -> None:
     colour, marker = ATTRACTORS[name]
     axes.plot(*outputs.T, color=colour, linewidth=1.4)
     axes.plot(*outputs[-1], marker, color=colour, markersize=8)
+
+
+def draw_skeleton(axes: Axes, sets: Iterable[tuple[np.ndarray, int]]) -> None:
+    """Fixed points, cycles and closed curves by their stability, in a plane.
+
+    What is stable is drawn full and blue, a saddle (an edge state, say) with one unstable direction
+    dashed or hollow and vermilion, with more grey. The plane is that of the outputs, or, of more
+    than two, of the first principal components of all that is drawn.
+
+    Args:
+        sets: Of each its outputs or states (points, dim), one point or those of a cycle or curve in
+            their order, and in how many directions neighbours move away.
+    """
+    drawn = [(np.asarray(points, dtype=float), int(unstable)) for points, unstable in sets]
+    every = np.concatenate([points for points, _ in drawn])
+    names, middle, basis = ("$y_1$", "$y_2$"), np.zeros(every.shape[1]), np.eye(every.shape[1])
+    if every.shape[1] > 2:
+        middle = every.mean(axis=0)
+        basis = np.linalg.svd(every - middle, full_matrices=False)[2]
+        names = ("first principal component", "second")
+    looks = [(COLOURS["blue"], "o", "-"), (COLOURS["vermilion"], "D", "--"), (GREY, "s", ":")]
+    labels = ["stable", "one unstable direction", "more"]
+    for points, unstable in sorted(drawn, key=lambda one: -one[1]):
+        which = min(unstable, 2)
+        colour, marker, line = looks[which]
+        look: dict[str, Any] = {"label": labels[which], "color": colour}
+        labels[which] = "_"  # in the legend once
+        look |= {"marker": marker, "ls": ""} if len(points) == 1 else {"ls": line}
+        shown = (points - middle) @ basis[:2].T
+        axes.plot(*np.vstack([shown, shown[:1]]).T, mfc=colour if not unstable else "none", **look)
+    axes.set(xlabel=names[0], ylabel=names[1])
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)

@@ -1,7 +1,7 @@
 """What a chapter measured, set against what the book claims.
 
 `data/claims.toml` states every claim with its source and criterion. A chapter calls
-`record(id, value)`; the verdict is computed here, shown as a small card, and travels
+`record(id, value)`; the verdict is computed here, shown as a finding or a check, and travels
 inside the executed notebook as output metadata, so that the executed notebook is the
 only place where a result is kept. The build collects these records into
 `_build/results.json`, which :mod:`mflib.book.results` shows to the reader.
@@ -9,6 +9,8 @@ only place where a result is kept. The build collects these records into
 
 import difflib
 import math
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -25,6 +27,12 @@ from mflib.dynamics.estimates import Estimate
 
 METADATA_KEY = "mflib.record"
 _SYMBOLS = {"holds": "✓", "fails": "✗", "inconclusive": "?", "not attempted": "–"}
+_COUNTED = {
+    "holds": ("holds", "hold"),
+    "fails": ("fails", "fail"),
+    "inconclusive": ("is inconclusive", "are inconclusive"),
+    "not attempted": ("was not attempted", "were not attempted"),
+}
 _LEADS = {  # before the reason: if the verdict is another than expected, and if it is that
     "fails": ("Expected to fail", "Fails as stated"),
     "inconclusive": ("Expected to be inconclusive", "Inconclusive"),
@@ -67,8 +75,28 @@ class Record:
         return text
 
     @property
+    def finding(self) -> str:
+        """The claim's sentence with what was measured in it; without one, its statement."""
+        claim, value = self.claim, self.value
+        if claim.finding is None or value is None:
+            return claim.statement
+        digits = claim.digits if claim.tolerance else 3
+
+        def shown(x: float | bool) -> str:
+            x = float(f"{x:.{digits}g}") if isinstance(x, float) else x
+            return format_number(x, max(digits, 4))
+
+        low, high = self.interval or (value, value)
+        share = min(round(100 * value, 1), 100 if value >= 1 else 99.9)
+        names = {"value": with_unit(shown(value), claim.unit), "percent": f"{share:g} %"}
+        names |= {"low": shown(low), "high": shown(high), "not": "" if value else " not"}
+        count = f"{round(value * (self.seeds or 1))} of {self.seeds}"
+        names |= {"count": count, "seeds": str(self.seeds)}
+        return claim.finding.format(**names)
+
+    @property
     def anchor(self) -> str:
-        """The HTML id of the card."""
+        """The HTML id of the claim in its chapter."""
         return "claim-" + self.claim.id.replace(".", "-").replace("_", "-")
 
     @property
@@ -88,20 +116,31 @@ class Record:
 
     @property
     def card(self) -> Html:
-        """What a reader of the chapter sees."""
-        claim = self.claim
-        return Html(
-            f'<div class="claim claim-{self.verdict}" id="{self.anchor}">'
-            f'<p class="claim-statement">{escape(claim.statement)}</p>'
-            f'<p class="claim-result">{self.verdict_html} measured '
-            f"<strong>{escape(self.measured)}</strong>; "
+        """What a reader of the chapter sees: a finding, or a check, which the book folds away."""
+        claim, finding = self.claim, self.claim.finding
+        details = (
+            f'<p class="claim-result">measured <strong>{escape(self.measured)}</strong>; '
             f"criterion: {escape(claim.words)}</p>{self.remarks_html}"
             f'<p class="claim-source">{escape(claim.source)} · <code>{escape(claim.id)}</code></p>'
-            "</div>"
         )
+        attributes = f'claim-{self.verdict}" id="{self.anchor}"'
+        statement = f'<p class="claim-statement">{escape(claim.statement)}</p>'
+        if finding is None:
+            line = f"<p>{self.verdict_html} {escape(claim.statement)}</p>"
+            return Html(f'<div class="claim check {attributes}>{line}{details}</div>')
+        summary = f"<summary>{escape(self.finding)} {self.verdict_html}</summary>"
+        inside = f"{summary}{statement}{details}"
+        return Html(f'<details class="claim finding {attributes}>{inside}</details>')
 
     def _ipython_display_(self) -> None:
-        """Stay silent as the last line of a cell: `record` has already shown the card."""
+        """Stay silent as the last line of a cell: `record` has already shown it."""
+
+
+def count_verdicts(verdicts: Iterable[str]) -> str:
+    """How many there are of each verdict, in words: ``12 hold, 1 fails``."""
+    counts = Counter(verdicts)
+    there = (v for v in _COUNTED if v in counts)
+    return ", ".join(f"{counts[v]} {_COUNTED[v][counts[v] > 1]}" for v in there)
 
 
 def record(
@@ -127,7 +166,7 @@ def record(
         note: One plain sentence that the reader needs beside the value.
 
     Returns:
-        Record: Also shown as a card when called in a notebook.
+        Record: Also shown when called in a notebook.
 
     Raises:
         ValueError: If there is no such claim, or an argument is not of the kind it expects.

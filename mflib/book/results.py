@@ -6,15 +6,9 @@ from html import escape
 from typing import Any
 
 from mflib.book.claims import format_seconds, load_claims, project_root
-from mflib.book.record import Record
+from mflib.book.record import Record, count_verdicts
 from mflib.book.tables import Html, scrolling_table
 
-_WORDS = {
-    "holds": ("holds", "hold"),
-    "fails": ("fails", "fail"),
-    "inconclusive": ("is inconclusive", "are inconclusive"),
-    "not attempted": ("was not attempted", "were not attempted"),
-}
 _NOT_BUILT = Html("<p>Nothing to show yet: `make book` collects it from the executed chapters.</p>")
 
 
@@ -22,46 +16,19 @@ def results_summary() -> Html:
     """Count the verdicts of the whole book in one line."""
     if (items := _collected("results.json")) is None:
         return _NOT_BUILT
-    counts = {verdict: sum(item["verdict"] == verdict for item in items) for verdict in _WORDS}
-    *parts, last = (f"{n} {_WORDS[verdict][n != 1]}" for verdict, n in counts.items())
-    text = f"Of {len(items)} claims, {', '.join(parts)} and {last}."
-    return Html(f'<p class="claims-count">{text}</p>')
+    counts = count_verdicts(item["verdict"] for item in items)
+    return Html(f'<p class="claims-count">Of {len(items)} claims, {counts}.</p>')
 
 
-def results_tables() -> Html:
-    """Show every claim of the book with what was measured, one table per chapter.
+def results() -> list[tuple[Record, dict[str, Any]]]:
+    """Every claim with what was measured, in reading order; none if nothing was built.
 
-    The links assume that the calling page lies two folders deep, as those of
-    `chapters/back` do.
+    Beside each record is what the build knows of its chapter: `title`, `part`, and `page`.
     """
-    items, build = _collected("results.json"), _collected("build.json")
-    if items is None or build is None:
-        return _NOT_BUILT
-    claims, chapters = load_claims(), {entry["name"]: entry for entry in build["chapters"]}
+    claims = load_claims()
     _, *names = (field.name for field in fields(Record))  # the claim comes from its file
-    results = [Record(claims[item["id"]], **{k: item[k] for k in names}) for item in items]
-    html = ""
-    for name in dict.fromkeys(result.claim.chapter for result in results):
-        chapter = chapters.get(name, {"title": name, "page": ""})
-        own = (result for result in results if result.claim.chapter == name)
-        rows = [_result_row(result, chapter["page"]) for result in own]
-        columns = ["Claim", "Verdict", "Measured", "Criterion"]
-        html += scrolling_table(chapter["title"], columns, rows).html
-    return Html(html)
-
-
-def _result_row(result: Record, page: str) -> list[str]:
-    claim, attempted = result.claim, result.verdict != "not attempted"
-    statement = escape(claim.statement)
-    if attempted and page:
-        statement = f'<a href="../../{page}.html#{result.anchor}">{statement}</a>'
-    source = f'<span class="claim-source">{escape(claim.source)}</span>'
-    return [
-        f"{statement}<br>{source}{result.remarks_html}",
-        result.verdict_html,
-        escape(result.measured) if attempted else "–",
-        escape(claim.words),
-    ]
+    items = _collected("results.json") or []
+    return [(Record(claims[item["id"]], **{k: item[k] for k in names}), item) for item in items]
 
 
 def build_table() -> Html:

@@ -25,10 +25,10 @@ class Html:
 
 # What stands in plain text for pieces of HTML.
 _PLAIN = {
-    r"<form.*?</form>": "",
+    r"(?s)<(form|script|style).*?</\1>": "",
     r"</t[hd]><t[hd][^>]*>": " | ",
     r"<br>": ", ",
-    r"</p>|</tr>|</caption>": "\n",
+    r"</p>|</tr>|</caption>|</summary>": "\n",
     r'<img [^>]*alt="([^"]*)"[^>]*>': r"\1",
     r"<[^>]*>": "",
 }
@@ -71,19 +71,19 @@ class Row:
 
     Attributes:
         cells: Pieces of HTML, the first of which heads the row.
-        group: What a reader may choose it by.
+        groups: What a reader may choose it by, one for each choice of the table.
         id: By which other places may link to it, if it has one.
     """
 
     cells: Sequence[str]
-    group: str
+    groups: Sequence[str]
     id: str = ""
 
 
 def filtered_table(
-    columns: Sequence[str], rows: Sequence[Row], groups: Mapping[str, str], *, by: str, noun: str
+    columns: Sequence[str], rows: Sequence[Row], choices: Mapping[str, Mapping[str, str]], noun: str
 ) -> Html:
-    """A table of sentences, above it a choice of its rows by words and by their group.
+    """A table of sentences, above it a choice of its rows by words and by their groups.
 
     The choice is the work of `_static/filter.js`; where no script runs, all rows are shown, and
     nothing to choose by. So many columns of sentences have no room beside each other: a row is a
@@ -92,38 +92,37 @@ def filtered_table(
     Args:
         columns: Heads of the columns, plain text.
         rows: In the order in which they are shown.
-        groups: What the reader sees of each group, in the order of the choice.
-        by: What distinguishes groups, above the choice.
+        choices: By what stands above each choice: what the reader sees of its groups, in order.
         noun: What rows are, in the plural.
 
     Raises:
-        ValueError: If a row has too few or too many cells, or a group that is none of `groups`.
+        ValueError: If a row has too few or too many cells, or a group that nobody can choose.
 
     Examples:
-        >>> rows = [Row(["<b>Elman</b>", "80"], "plain"), Row(["LSTM", "320"], "gated", id="lstm")]
-        >>> groups = {"plain": "without gates", "gated": "with gates"}
-        >>> print(filtered_table(["cell", "weights"], rows, groups, by="gates", noun="cells"))
+        >>> rows = [Row(["<b>Elman</b>", "80"], ["plain"]), Row(["LSTM", "320"], ["gated"])]
+        >>> gates = {"plain": "without gates", "gated": "with gates"}
+        >>> print(filtered_table(["cell", "weights"], rows, {"gates": gates}, "cells"))
         cell | weights
         Elman | 80
         LSTM | 320
     """
-    heads, counts = [escape(column) for column in columns], Counter(row.group for row in rows)
-    if strange := sorted(set(counts) - set(groups)):
-        raise ValueError(f"rows: got groups {strange}, expected some of {list(groups)}")
-    body = ""
+    heads, body, selects = [escape(column) for column in columns], "", ""
+    for k, (by, groups) in enumerate(choices.items()):
+        counts = Counter(row.groups[k] for row in rows)
+        if strange := sorted(set(counts) - set(groups)):
+            raise ValueError(f"rows: got groups {strange}, expected some of {list(groups)}")
+        options = f'<option value="">all ({len(rows)})</option>' + "".join(
+            f'<option value="{escape(group)}">{escape(shown)} ({counts[group]})</option>'
+            for group, shown in groups.items()
+        )
+        selects += f"<label>{escape(by)} <select>{options}</select></label>"
     for row in rows:
         name = f' id="{escape(row.id)}"' if row.id else ""
-        body += _card(heads, row.cells, f'{name} data-group="{escape(row.group)}"')
-    options = "".join(
-        f'<option value="{escape(group)}">{escape(shown)} ({counts[group]})</option>'
-        for group, shown in groups.items()
-    )
+        body += _card(heads, row.cells, f'{name} data-groups="{escape("|".join(row.groups))}"')
     form = (
         f'<form class="filter" role="search" aria-label="Choose among the {escape(noun)}" hidden>'
         '<label>words <input type="search" name="words" autocomplete="off"></label>'
-        f'<label>{escape(by)} <select name="group"><option value="">all ({len(rows)})</option>'
-        f"{options}</select></label>"
-        f'<p role="status" aria-live="polite" data-noun="{escape(noun)}"></p></form>'
+        f'{selects}<p role="status" aria-live="polite" data-noun="{escape(noun)}"></p></form>'
     )
     return Html(f'<div class="filtered">{form}{_table("table", heads, body)}</div>')
 

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from mflib import checks
 from mflib.modelling.jit import jit, scan
-from mflib.networks.recurrent import Network
+from mflib.networks.recurrent import ConstantInputs, Network
 
 ZERO = tf.UnconnectedGradients.ZERO
 #: So many vectors are made orthonormal one by one; then they leave the rest in one product.
@@ -98,24 +98,39 @@ def drive(network: Network, inputs: ArrayLike, state: ArrayLike | None = None) -
     return _drive(network, True, *_driven(network, "inputs", inputs, state))
 
 
-def free_run(network: Network, state: ArrayLike, steps: int, *, states: bool = False) -> FreeRun:
+def free_run(
+    network: Network,
+    state: ArrayLike,
+    steps: int,
+    *,
+    exogenous: ArrayLike | None = None,
+    states: bool = False,
+) -> FreeRun:
     """Close the loop and let the network run by itself.
 
     A run that leaves all bounds is returned as it is, with the infinities or NaNs it met: that
     it diverged is a result, not an error.
 
     Args:
-        network: With as many outputs as inputs.
+        network: With as many outputs as inputs; or fewer outputs, which are fed back as the first
+            inputs, if the others are given.
         state (batch, state_dim): Usually from :func:`warm_up`.
         steps: At least 1.
+        exogenous (batch, steps, inputs - outputs): The other inputs in each step. If they are
+            constant, :class:`~mflib.networks.recurrent.ConstantInputs` makes the loop autonomous.
         states: Whether to return the states along the way too.
 
     Raises:
         ValueError: If the loop cannot be closed, or an argument does not fit.
     """
-    _closable(network)
-    steps = checks.count("steps", steps)
-    return _free_run(network, _states(network, state), steps, bool(states))
+    steps, start = checks.count("steps", steps), _states(network, state)
+    if exogenous is None:
+        _closable(network)
+        return _free_run(network, start, steps, None, bool(states))
+    given = _tensor("exogenous", exogenous, (start.shape[0], steps, "exogenous"), network)
+    given = tf.transpose(given, (1, 0, 2))
+    _closable(ConstantInputs(network, given[0]))
+    return _free_run(network, start, steps, given, bool(states))
 
 
 def jacobian(network: Network, state: ArrayLike, u: ArrayLike | None = None) -> tf.Tensor:
@@ -208,16 +223,20 @@ def _drive(network, every, inputs, state):
 
 
 @jit
-def _free_run(network, state, steps, states):
+def _free_run(network, state, steps, exogenous, states):
+    def loop(k):
+        held = network if exogenous is None else ConstantInputs(network, exogenous[k])
+        return held.closed_loop(state.shape[0])
+
     # the parts of a state are carried apart: XLA copies none, and keeps those it needs
-    axis, step = network.closed_loop(state.shape[0])
+    axis, step = loop(0)
     start = tuple(part if axis else tf.transpose(part) for part in network.apart(state))
     like, _ = step(start)
     at_end = isinstance(like, tuple)
     kept = start if states or at_end else ()
 
-    def forwards(_, parts):
-        outputs, after = step(parts)
+    def forwards(k, parts):
+        outputs, after = (step if exogenous is None else loop(k)[1])(parts)
         return after, (outputs, parts if kept else ())
 
     end, (outputs, visited) = scan(forwards, start, steps, (like, kept))
@@ -302,7 +321,9 @@ def _gram_schmidt(block):
 def _closable(network: Network) -> None:
     got, fed = network.inputs, network.outputs
     if got != fed:
-        raise ValueError(f"network: got {got} inputs and {fed} outputs, expected as many of both")
+        hint = "; ConstantInputs holds further inputs" * (got > fed)
+        expected = f"expected as many of both{hint}"
+        raise ValueError(f"network: got {got} inputs and {fed} outputs, {expected}")
 
 
 def _driven(network, name, inputs, state, time="time"):

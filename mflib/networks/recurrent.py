@@ -24,7 +24,39 @@ class Network(tf.experimental.ExtensionType):
     The state is ONE tensor of shape ``(batch, state_dim)``; inputs and outputs are
     ``(batch, inputs)`` and ``(batch, outputs)``. The loop can be closed when the outputs can be
     fed back as inputs, that is when ``inputs == outputs``.
+
+    A network of one's own is a subclass with its weights as annotated fields, its three sizes,
+    :meth:`step` and :meth:`readout`, in operations of TensorFlow. All that looks at closed loops
+    takes it.
+
+    Examples:
+        A leaky integrator with a cubic readout; at rest, and at 1 and -1, its loop stands still.
+
+        >>> class Integrator(Network):
+        ...     leak: tf.Tensor
+        ...
+        ...     inputs = outputs = state_dim = property(lambda self: 1)
+        ...
+        ...     def step(self, state, u):
+        ...         return (1 - self.leak) * state + self.leak * u
+        ...
+        ...     def readout(self, state):
+        ...         return 2 * state - state**3
+
+        >>> from mflib.modelling.closed_loop import free_run
+        >>> from mflib.modelling.skeleton import fixed_points
+        >>> network = Integrator(tf.constant(0.5))
+        >>> free_run(network, [[0.1]], steps=100).state.numpy().round(4)
+        array([[1.]], dtype=float32)
+        >>> found = fixed_points(network, [[-2.0], [0.1], [2.0]])
+        >>> found.states.ravel().round(4) + 0.0, found.unstable
+        (array([-1.,  0.,  1.]), array([0, 1, 0]))
     """
+
+    @property
+    def dtype(self) -> tf.DType:
+        """Of weights, states and outputs: that of the first weight."""
+        return tf.nest.flatten(self, expand_composites=True)[0].dtype
 
     @property
     def parts(self) -> tuple[int, ...]:
@@ -32,8 +64,8 @@ class Network(tf.experimental.ExtensionType):
         return (self.state_dim,)
 
     def initial_state(self, batch: int) -> tf.Tensor:
-        """State ``(batch, state_dim)`` of a network that has seen nothing."""
-        raise NotImplementedError
+        """State ``(batch, state_dim)`` of a network that has seen nothing: all zeros."""
+        return tf.zeros((batch, self.state_dim), self.dtype)
 
     def step(self, state: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
         """One step driven by the input ``u``: ``s' = F(s, u)``, shape ``(batch, state_dim)``."""
@@ -127,10 +159,6 @@ class Layer(Network):
     def __repr__(self) -> str:
         sizes = f"{self.inputs} inputs, {self.units} units, {self.outputs} outputs"
         return f"{type(self).__name__}({sizes}, {self.dtype.name})"
-
-    def initial_state(self, batch: int) -> tf.Tensor:
-        """All zeros, as the thesis begins."""
-        return tf.zeros((batch, self.state_dim), self.dtype)
 
     def features(self, state: tf.Tensor) -> tf.Tensor:
         """What the readout sees: ``h``, shape ``(batch, units)``."""
@@ -316,6 +344,37 @@ class Memoryless(Wrapper):
     def step(self, state: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
         """``F(s_0, u)``, whatever the state was."""
         return self.network.step(self.network.initial_state(state.shape[0]), u)
+
+
+class ConstantInputs(Wrapper):
+    """A network whose last inputs are held: what is left can be an autonomous system.
+
+    Of a network with more inputs than outputs the rest are exogenous. With constants for these its
+    loop has attractors, exponents and fixed points like any other; inputs that vary are given to
+    :func:`~mflib.modelling.closed_loop.free_run`.
+
+    Attributes:
+        values (exogenous,) or (batch, exogenous): What the last inputs get in every step.
+
+    Raises:
+        ValueError: If the values have another shape, or leave no input.
+    """
+
+    values: tf.Tensor
+
+    inputs = property(lambda self: self.network.inputs - self.values.shape[-1])
+
+    def __validate__(self):
+        shape, inputs = self.values.shape, self.network.inputs
+        if shape.rank not in (1, 2) or not 0 < shape[-1] < inputs:
+            expected = f"(exogenous,) or (batch, exogenous), fewer than all {inputs} inputs"
+            raise ValueError(f"values: got shape {tuple(shape)}, expected {expected}")
+
+    def step(self, state: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
+        """The network's step with these inputs after ``u``."""
+        values = tf.cast(self.values, self.dtype)
+        values = tf.broadcast_to(values, (u.shape[0], values.shape[-1]))
+        return self.network.step(state, tf.concat([u, values], 1))
 
 
 def sigmoid(x: tf.Tensor) -> tf.Tensor:
