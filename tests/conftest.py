@@ -11,6 +11,7 @@ from tools.execute import compiling
 from tools.project import Project
 
 ROOT = Path(__file__).parents[1]
+collect_ignore = ["record_torch.py"]  # needs PyTorch, which is no dependency
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update "
     "--disable-sync --no-first-run"
