@@ -11,7 +11,7 @@ from mflib.experiments.flip_flop import FlipFlop, pulses
 from mflib.experiments.records import load_or_train
 from mflib.experiments.shared_units import SharedUnits
 from mflib.modelling.closed_loop import drive, free_run, jacobian, propagate_tangents, warm_up
-from mflib.modelling.continuation import closed_curve, continuation
+from mflib.modelling.continuation import continuation, invariant_curve
 from mflib.modelling.perturbations import rotation, scale_recurrence
 from mflib.modelling.skeleton import edge_state, fixed_points, periodic_orbits
 from mflib.multifunctionality.tasks import COARSE, TURN
@@ -213,7 +213,7 @@ def test_a_closed_curve_ends_where_it_was_born_by_a_neimark_sacker_point():
 
     settled = free_run(network_at(1.1), [[0.1, 0.0]], 2000).state
     run = free_run(network_at(1.1), settled, 1000, states=True)
-    curve = closed_curve(network_at(1.1), run.states[0], points=33)
+    curve = invariant_curve(network_at(1.1), run.states[0], points=33)
     after = free_run(network_at(1.1), curve.states, 1).state
     modes = np.fft.fftfreq(33, 1 / 33)[:, None]
     turned = np.exp(2j * np.pi * curve.rotation * modes) * np.fft.fft(curve.states, axis=0)
@@ -242,7 +242,7 @@ def test_the_edge_between_two_circles_is_a_closed_curve_with_one_unstable_direct
     ways = {"steps": TURN, "settle": 20 * TURN, "look": 2 * TURN}
     edge = edge_state(network, direction, a, b, rounds=25, width=1e-12, **ways)
     run = free_run(network, edge.states[-1:], 300, states=True).states[0]
-    curve = closed_curve(network, run, points=129)
+    curve = invariant_curve(network, run, points=129)
     assert curve.unstable == 1
     assert curve.multipliers[0] == pytest.approx(1.118, abs=2e-3)
     assert curve.multipliers[1] < 0.95
@@ -280,7 +280,7 @@ def test_a_circle_dies_in_a_fold_where_bisection_loses_it():
             lost = middle
     start = free_run(network_at(0.946), start, 40 * TURN).state
     run = free_run(network_at(0.946), start, 1500, states=True).states[0]
-    curve = closed_curve(network_at(0.946), run, points=73)
+    curve = invariant_curve(network_at(0.946), run, points=73)
     branch = continuation(
         network_at, 0.946, curve.states, curve.rotation, step=-0.05, within=(0.9, 0.947)
     )
@@ -300,9 +300,9 @@ def test_arguments_of_searches_that_do_not_fit_are_named():
     with pytest.raises(ValueError, match="period: got 0"):
         periodic_orbits(unit, zero, 0)
     with pytest.raises(ValueError, match="points: got 8, expected an odd number"):
-        closed_curve(unit, np.zeros((20, 1)), points=8)
+        invariant_curve(unit, np.zeros((20, 1)), points=8)
     with pytest.raises(ValueError, match="run: got one with no closed curve near it"):
-        closed_curve(two_units(2.0), np.random.default_rng(0).normal(size=(90, 2)), points=9)
+        invariant_curve(two_units(2.0), np.random.default_rng(0).normal(size=(90, 2)), points=9)
     with pytest.raises(ValueError, match="first: got"):
         edge_state(unit, np.ravel, [0.0, 1.0], [1.0], steps=1, settle=1, look=1)
     with pytest.raises(ValueError, match=r"within: got .* expected an interval around 2"):

@@ -12,7 +12,7 @@ the trigonometric polynomial through them, and :math:`\rho` is an unknown like t
 of a loop that goes round and round meets no point twice, in general: its attractor is such a curve,
 and a step too long to be a flow's is no obstacle.
 
-:func:`closed_curve` finds a curve near a run, :func:`continuation` follows all three in a
+:func:`invariant_curve` finds a curve near a run, :func:`continuation` follows all three in a
 parameter, round folds, by Newton's method, which does not ask whether they are stable.
 """
 
@@ -45,7 +45,7 @@ ONE = 1e-4
 AVERAGED = 2000
 
 
-class ClosedCurve(NamedTuple):
+class InvariantCurve(NamedTuple):
     """A closed curve of a loop's states, each of which is followed by one further along it.
 
     Attributes:
@@ -92,7 +92,7 @@ class SolutionBranch(NamedTuple):
         states (solutions, points, state_dim):
         rotations (solutions,): Of closed curves; otherwise NaN.
         multipliers ((solutions, count) of complex): As of
-            :class:`~mflib.modelling.skeleton.PeriodicOrbits` or of :class:`ClosedCurve`.
+            :class:`~mflib.modelling.skeleton.PeriodicOrbits` or of :class:`InvariantCurve`.
         special: What happens on the way, in order.
         ended: ``"left"`` the interval; ``"most"`` solutions; a ``"birth"``; ``"stalled"``, Newton's
             method fails however short the step; ``"unresolved"``, a closed curve wants more points.
@@ -111,7 +111,7 @@ class SolutionBranch(NamedTuple):
         return np.sum(np.abs(self.multipliers) > 1, axis=1)
 
 
-def closed_curve(network: Network, run: ArrayLike, points: int = 65) -> ClosedCurve:
+def invariant_curve(network: Network, run: ArrayLike, points: int = 65) -> InvariantCurve:
     """The closed curve of a closed loop along which a run goes, stable or not.
 
     The rotation number is the run's strongest frequency, and a first curve has the Fourier
@@ -151,7 +151,7 @@ def closed_curve(network: Network, run: ArrayLike, points: int = 65) -> ClosedCu
         raise ValueError(f"run: got one with no closed curve near it, {expected}") from error
     if not found.resolved:
         raise ValueError(f"run: got one that wants more than {points} points, {expected}")
-    return ClosedCurve(found.states, float(found.rotation), found.multipliers.real)
+    return InvariantCurve(found.states, float(found.rotation), found.multipliers.real)
 
 
 def continuation(
@@ -177,7 +177,7 @@ def continuation(
             precision, all of one shape.
         value: To start at.
         states (points, state_dim): At least near the solution there: a fixed point, the states of a
-            cycle in their order, or those of a :class:`ClosedCurve`.
+            cycle in their order, or those of a :class:`InvariantCurve`.
         rotation: Of the curve; None for a fixed point or cycle.
         step: Of the first, the length, and its sign the direction in the parameter to start in.
             Lengths are of the root mean square over the points of the change of state, of the

@@ -163,7 +163,7 @@ def edge_state(
 
     By :func:`~mflib.dynamics.boundaries.track_edge`. What the edge state is, tells Newton's method
     from there: :func:`fixed_points`, :func:`periodic_orbits` or
-    :func:`~mflib.modelling.continuation.closed_curve`.
+    :func:`~mflib.modelling.continuation.invariant_curve`.
 
     Args:
         network: With as many outputs as inputs. It is run in double precision.
