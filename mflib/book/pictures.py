@@ -70,13 +70,13 @@ def two_runs_movie(
             for artist in (*axes.lines, *axes.texts):  # of the frame before
                 artist.remove()
             colour, marker = ATTRACTORS[task.name]
-            heard, drawn = run[: min(frame, length) + 1], run[length : frame + 1]
-            axes.plot(*heard.T, color="#9a9a9a", linewidth=4, solid_capstyle="round")
+            given, drawn = run[: min(frame, length) + 1], run[length : frame + 1]
+            axes.plot(*given.T, color="#9a9a9a", linewidth=4, solid_capstyle="round")
             axes.plot(*drawn.T, color=colour, linewidth=2.4, solid_capstyle="round")
-            listening = frame < length
-            shade = GREY if listening else colour
+            driven = frame < length
+            shade = GREY if driven else colour
             axes.plot(*run[frame], marker, color=shade, markersize=11)
-            text = f"cue {task.name}\nlistening" if listening else "loop closed"
+            text = f"cue {task.name}\ndrives" if driven else "loop closed"
             axes.text(0, 0, text, color=shade, **words)
 
     return movie(figure, draw, range(0, runs.shape[1], 2), alt)

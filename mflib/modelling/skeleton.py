@@ -225,7 +225,8 @@ def _orbits_found(network, starts, period, u, progress):
     multipliers = np.empty((0, network.state_dim), complex)
     if len(orbits):
         multipliers = _sorted_eigenvalues(_slopes(network, orbits, u))
-    return PeriodicOrbits(orbits, network.readout(tf.constant(orbits)).numpy(), multipliers)
+    outputs = network.readout(tf.constant(orbits.reshape(-1, network.state_dim))).numpy()
+    return PeriodicOrbits(orbits, outputs.reshape(*orbits.shape[:2], network.outputs), multipliers)
 
 
 def _orbit(network, state, period, u):
