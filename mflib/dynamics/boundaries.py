@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from mflib import checks
 from mflib.dynamics.systems import LONGEST, System, autonomous_flow, components, time_step
-from mflib.dynamics.trajectories import ESCAPE, limited
+from mflib.dynamics.trajectories import limited, within_bounds
 
 #: States on the line between two that end differently, ends included, that are classified at once.
 SECTION = 17
@@ -58,8 +58,6 @@ def manifold(
         >>> right[-1].round(3) + 0.0, left[-1].round(3) + 0.0
         (array([3.162, 0.   ]), array([-3.162,  0.   ]))
     """
-    from scipy.integrate import solve_ivp
-
     autonomous_flow(system)
     x, dt = checks.reals("saddle", saddle, (system.dim,)), time_step(system, dt)
     time = checks.real("time", time, least=dt, most=LONGEST * system.dt)
@@ -75,22 +73,11 @@ def manifold(
     along *= np.sign(along[np.flatnonzero(np.abs(along) > 1e-9)[0]])
     flow, times = limited(system, time), np.arange(0, time + dt / 2, dt)
 
-    def room(t, x):
-        return ESCAPE - np.max(np.abs(x))
+    def moved(t, x):
+        return sign * np.array(flow(t, x))
 
-    room.terminal = True  # type: ignore[attr-defined]
-    options = {"t_eval": times, "events": room, "rtol": 1e-12, "atol": 1e-15}
-    with np.errstate(over="ignore", invalid="ignore"):
-        runs = [
-            solve_ivp(
-                lambda t, x: sign * np.array(flow(t, x)),
-                (0, times[-1]),
-                x + side * BESIDE * along,
-                "DOP853",
-                **options,
-            )
-            for side in (1, -1)
-        ]
+    starts = (x + side * BESIDE * along for side in (1, -1))
+    runs = (within_bounds(moved, start, times, 1e-12, 1e-15) for start in starts)
     return [np.ascontiguousarray(run.y.T) for run in runs]
 
 

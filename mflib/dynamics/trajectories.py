@@ -73,22 +73,27 @@ def trajectory(
 
 
 def _integrate(system, start, times, rtol):
+    if not np.max(np.abs(start)) < ESCAPE:
+        raise _escape(start, 0)
+    if times[-1] == 0:
+        return start[None]
+    run = within_bounds(limited(system, times[-1]), start, times, rtol, rtol / 100)
+    if run.status:  # a step failed, or there is no more room
+        raise _escape(start, run.t[-1] if len(run.t) else 0)
+    return np.ascontiguousarray(run.y.T)
+
+
+def within_bounds(f: Callable, start: np.ndarray, times: np.ndarray, rtol: float, atol: float):
+    """An orbit at these times, as SciPy's DOP853 finds it, until it leaves all bounds."""
     from scipy.integrate import solve_ivp
 
     def room(t, x):
         return ESCAPE - np.max(np.abs(x))
 
     room.terminal = True  # type: ignore[attr-defined]
-    if not room(0, start) > 0:
-        raise _escape(start, 0)
-    if times[-1] == 0:
-        return start[None]
-    options = {"t_eval": times, "events": room, "rtol": rtol, "atol": rtol / 100}
+    options = {"t_eval": times, "events": room, "rtol": rtol, "atol": atol}
     with np.errstate(over="ignore", invalid="ignore"):
-        run = solve_ivp(limited(system, times[-1]), (0, times[-1]), start, "DOP853", **options)
-    if run.status:  # a step failed, or there is no more room
-        raise _escape(start, run.t[-1] if len(run.t) else 0)
-    return np.ascontiguousarray(run.y.T)
+        return solve_ivp(f, (0, times[-1]), start, "DOP853", **options)
 
 
 def limited(system: System, time: float) -> Callable[[float, np.ndarray], Sequence]:
