@@ -11,7 +11,7 @@ other, by :math:`e^{\lambda_1 t}`.
 import functools
 from collections.abc import Callable, Sequence
 from itertools import count
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -83,7 +83,7 @@ def _integrate(system, start, times, rtol):
     return np.ascontiguousarray(run.y.T)
 
 
-def within_bounds(f: Callable, start: np.ndarray, times: np.ndarray, rtol: float, atol: float):
+def within_bounds(f: Callable, start: np.ndarray, times: np.ndarray, rtol: float, atol: float) -> Any:
     """An orbit at these times, as SciPy's DOP853 finds it, until it leaves all bounds."""
     from scipy.integrate import solve_ivp
 
