@@ -151,17 +151,18 @@ def test_a_collapsed_group_is_one_box():
     assert len(overlaps(picture)) == 0
 
 
-def test_folded_steps_are_one_with_a_loop():
-    tape = recurrent(4)
-    steps = [f"t = {k}" for k in range(1, 5)]
-    picture = draw(tape, fold={"each step": steps})
+def test_what_a_step_hands_to_the_next_is_a_loop():
+    tape = recurrent(1)
+    named = {node.name: node for node in tape.nodes}
+    loops = {named["h_1"]: named["h_0"]}
+    picture = draw(tape, loops=loops)
     kinds = sorted(tape.nodes[k].operation for k in picture.boxes)
     assert kinds == ["add", "multiply", "multiply", "multiply", "tanh"] + 4 * ["variable"]
     upwards = [e for e in picture.edges if picture.boxes[e[0]][1] > picture.boxes[e[1]][1]]
     [(source, target)] = upwards
     assert tape.nodes[source].operation == "tanh" and tape.nodes[target].operation == "multiply"
-    one = draw(tape, fold={"each step": steps}, collapse=["each step"])
-    assert (("each step",), ("each step",)) in one.edges
+    one = draw(tape, loops=loops, collapse=["t = 1"])
+    assert (("t = 1",), ("t = 1",)) in one.edges
 
 
 def test_the_same_tape_gives_the_same_picture_in_any_style():
@@ -172,33 +173,25 @@ def test_the_same_tape_gives_the_same_picture_in_any_style():
 
 def test_what_cannot_be_drawn_is_named():
     tape = recurrent(2)
-    with pytest.raises(ValueError, match="group: got 't = 3', expected one of"):
+    with pytest.raises(ValueError, match=r"collapse: got \{'t = 3'\}, expected some of"):
         draw(tape, collapse=["t = 3"])
-    with tape.group("odd"):
-        tanh(tape.nodes[-1])
-    with pytest.raises(ValueError, match="different operations ran"):
-        draw(tape, fold={"each": ["t = 1", "odd"]})
-    twisted = Tape()
-    x = twisted.variable("x", 1.0)
-    for name, first, second in (("a", 0, 1), ("b", 1, 0)):
-        with twisted.group(name):
-            pair = x + 1.0, x * 2.0
-            pair[first] - pair[second]
-    with pytest.raises(ValueError, match="different operations ran"):
-        draw(twisted, fold={"each": ["a", "b"]})
+    x, *_, y = tape.nodes
+    other = Tape().variable("x", 1.0)
+    for loops in ({x: y}, {y: other}, {other: x}):
+        with pytest.raises(ValueError, match=r"loops: got .* expected nodes of the tape"):
+            draw(tape, loops=loops)
 
 
 def test_a_loop_may_join_two_groups_within_a_step():
     tape = Tape()
     h = tape.variable("h", 1.0)
-    for name in ("a", "b"):
-        with tape.group(name):
-            with tape.group("in"):
-                u = tanh(h)
-            with tape.group("out"):
-                h = sigmoid(u)
+    with tape.group("a"):
+        with tape.group("in"):
+            u = tanh(h)
+        with tape.group("out"):
+            end = sigmoid(u)
     for collapse in ([], ["in", "out"]):
-        picture = draw(tape, fold={"each": ["a", "b"]}, collapse=collapse)
+        picture = draw(tape, loops={end: h}, collapse=collapse)
         one, other = picture.boxes
         assert set(picture.edges) == {(one, other), (other, one)}
         assert len(overlaps(picture)) == 0

@@ -60,7 +60,7 @@ def draw(
     values: bool = True,
     attach_weights: bool = True,
     collapse: Iterable[str] = (),
-    fold: Mapping[str, Sequence[str]] | None = None,
+    loops: Mapping[Node, Node] | None = None,
     highlight: Iterable[Node] = (),
 ) -> Drawing:
     """Draw what a tape has recorded, from top to bottom.
@@ -68,25 +68,22 @@ def draw(
     Boxes are operations, pale boxes variables, coloured regions groups. The two numbers on an
     edge are the value that went down it (blue) and the share of the adjoint that came back up
     (orange, once there has been a reverse sweep). Adjoint shares add up where an edge forks. Of
-    arrays with more than three elements the shape stands there instead. A folded drawing has no
-    numbers, because they differ from step to step.
+    arrays with more than three elements the shape stands there instead.
 
     Args:
         values: Whether to print the numbers.
         attach_weights: Whether a variable that is used once, as the right-hand operand of an
             operation, is drawn at the side of this operation.
         collapse: Groups to draw as one box each.
-        fold (mapping of str to sequence of str): ``{"each step": ["step 1", "step 2", "step 3"]}``
-            draws three groups, in which the same operations must have run, as one. What a group
-            hands to the next becomes a loop.
+        loops (mapping of Node to Node): From what a step hands to the next to the variable that it
+            is there. A loop stands where the variable was.
         highlight: Nodes whose connections are drawn thick.
 
     Raises:
-        ValueError: If a group named in ``collapse`` or ``fold`` is not on the tape, or if groups to
-            be folded differ.
+        ValueError: If a group or a node is not on the tape, or a loop does not end in a variable.
     """
-    graph = _Graph(tape, attach_weights, set(collapse), dict(fold or {}))
-    painter = _Painter(graph, values and not fold, {graph.place[node] for node in highlight})
+    graph = _Graph(tape, attach_weights, set(collapse), loops or {})
+    painter = _Painter(graph, values, {graph.place[node] for node in highlight})
     edges = tuple((edge.source, edge.target) for edge in graph.edges)
     return Drawing(painter.svg(), painter.size, painter.boxes, edges)
 
@@ -104,31 +101,36 @@ class _Edge(NamedTuple):
 class _Graph:
     """What a picture shows of a tape."""
 
-    def __init__(self, tape: Tape, attach_weights: bool, collapse: set[str], fold: dict):
+    def __init__(
+        self, tape: Tape, attach_weights: bool, collapse: set[str], loops: Mapping[Node, Node]
+    ):
         known = {name for node in tape.nodes for name in node.groups}
-        for name in [*collapse, *(step for steps in fold.values() for step in steps)]:
-            if name not in known | set(fold):
-                raise ValueError(f"group: got {name!r}, expected one of {sorted(known)}")
+        if unknown := collapse - known:
+            raise ValueError(f"collapse: got {unknown}, expected some of {sorted(known)}")
         self.nodes, self.collapse = tape.nodes, collapse
         nodes = tape.nodes
         self.place = place = {node: k for k, node in enumerate(nodes)}
-        self.stands, self.titles, loops = _folded(nodes, fold)
+        before = {start: end for end, start in loops.items()}
+        if not place.keys() >= {*before, *before.values()} or any(x.operands for x in before):
+            raise ValueError(f"loops: got {loops}, expected nodes of the tape to variables of it")
         # value, user, as which operand, a step later? -> shares
         uses: dict[tuple, list] = defaultdict(list)
-        for node, model in self.stands.items():
-            user = self.box(place[model])
+        for node in nodes:
+            user = self.box(place[node])
             for k, operand in enumerate(node.operands):
-                if operand in self.stands:
-                    which = None if isinstance(user, tuple) else k
-                    use = place[self.stands[operand]], user, which, (node, k) in loops
-                    uses[use] += node.shares[k : k + 1]
+                which = None if isinstance(user, tuple) else k
+                use = place[before.get(operand, operand)], user, which, operand in before
+                uses[use] += node.shares[k : k + 1]
         count = Counter(use[0] for use in uses)
         single = {k for k in count if count[k] == 1 and not nodes[k].operands and attach_weights}
         self.attached = {user: k for k, user, which, _ in uses if which == 1 and k in single}
-        shown = {place[model] for model in self.stands.values()} - set(self.attached.values())
+        self.shown = [k for node, k in place.items() if node not in before]
+        shown = set(self.shown) - set(self.attached.values())
         self.boxes = list(dict.fromkeys(self.box(k) for k in sorted(shown)))
         self.ends = [k for k in sorted(shown) if not count[k]]
-        edges = [_Edge(k, self.box(k), user, loop, s) for (k, user, _, loop), s in uses.items()]
+        # loops last
+        ordered = sorted(uses.items(), key=lambda use: use[0][-1])
+        edges = [_Edge(k, self.box(k), user, loop, s) for (k, user, _, loop), s in ordered]
         self.edges = [e for e in edges if e.value in shown and (e.loop or e.source != e.target)]
         inner = (self.groups(k) for k in sorted(shown))
         paths = dict.fromkeys(path[: d + 1] for path in inner for d in range(len(path)))
@@ -136,8 +138,7 @@ class _Graph:
 
     def groups(self, box: Any) -> tuple[str, ...]:
         """The groups that a box stands in."""
-        names: tuple[str, ...] = box[:-1] if isinstance(box, tuple) else self.nodes[box].groups
-        return tuple(self.titles.get(name, name) for name in names)
+        return box[:-1] if isinstance(box, tuple) else self.nodes[box].groups
 
     def box(self, k: int) -> Any:
         """A node's place on the tape, or the outermost collapsed group that it is in."""
@@ -146,11 +147,9 @@ class _Graph:
         return closed[0] if closed else k
 
     def name(self, box: Any) -> str:
-        """As in a formula; where a node stands for those of all steps, the number is a t."""
-        if isinstance(box, tuple) or not self.nodes[box].name:
-            return ""
-        name, models = self.nodes[box].name, list(self.stands.values())
-        return f"${re.sub('[0-9]+', 't', name) if models.count(self.nodes[box]) > 1 else name}$"
+        """As in a formula."""
+        name = "" if isinstance(box, tuple) else self.nodes[box].name
+        return f"${name}$" if name else ""
 
     def text(self, box: Any) -> str:
         if isinstance(box, tuple):
@@ -164,33 +163,6 @@ class _Graph:
         if shares is not None:
             adjoint = np.sum(shares, axis=0) if shares else None
         return _numbers(value), "" if adjoint is None or value.size > 3 else _numbers(adjoint)
-
-
-def _folded(
-    nodes: Sequence[Node], fold: Mapping[str, Sequence[str]]
-) -> tuple[dict[Node, Node], dict[str, str], set]:
-    """Who stands for whom; titles of groups; operands that come from the step before."""
-    stands, titles, loops = {node: node for node in nodes}, {}, set()
-    for title, steps in fold.items():
-        members = [[node for node in nodes if step in node.groups] for step in steps]
-        titles[steps[0]] = title
-        recorded = [[node.operation for node in group] for group in members]
-        alike = all(operations == recorded[0] for operations in recorded)
-        for before, group in pairwise(members if alike else []):
-            stands |= dict(zip(group, members[0], strict=True))
-            for node, model in zip(group, members[0], strict=True):
-                for k, (here, there) in enumerate(zip(node.operands, model.operands, strict=True)):
-                    if here in before:
-                        loops.add((node, k))
-                        if not there.operands:
-                            stands.pop(there, None)  # the loop stands where the start was
-                    elif here in group:
-                        alike &= stands[here] is there
-                    else:
-                        stands[here] = there
-        if not alike:
-            raise ValueError(f"fold: got groups {list(steps)} in which different operations ran")
-    return stands, titles, loops
 
 
 def _numbers(array: np.ndarray) -> str:
@@ -234,7 +206,7 @@ class _Painter:
         self.cells: list[tuple] = [(None, None, [(path[-1], GREY)]) for path in graph.paths]
         # of each outermost group the first and last place on the tape
         self.span: dict[Any, list[int]] = {}
-        for k in sorted({graph.place[model] for model in graph.stands.values()}):
+        for k in graph.shown:
             if path := graph.groups(k)[:1]:
                 self.span.setdefault(path, [k, k])[1] = k
         self.open = [path for path in self.span if path not in self.names]
