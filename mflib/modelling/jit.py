@@ -44,14 +44,12 @@ def fori_loop(body: Callable[[Any, T], T], carry: T, steps: int, differentiable:
     What is to be differentiated needs a bound on its turns, and then counts twice, which a small
     network's loop notices.
     """
+
+    def step(k, carry):
+        return k + 1, body(k, carry)
+
     bound = steps if differentiable else None
-    _, carry = tf.while_loop(
-        lambda k, _: k < steps,
-        lambda k, c: (k + 1, body(k, c)),
-        (0, carry),
-        maximum_iterations=bound,
-    )
-    return carry
+    return tf.while_loop(lambda k, _: k < steps, step, (0, carry), maximum_iterations=bound)[1]
 
 
 def scan(

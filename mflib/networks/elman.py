@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from mflib.networks.recurrent import Recurrent
+from mflib.networks.recurrent import Parts, Recurrent
 
 
 class Elman(Recurrent):
@@ -27,8 +27,6 @@ class Elman(Recurrent):
         TensorShape([3, 8])
     """
 
-    def cell(
-        self, a: tf.Tensor, parts: tuple[tf.Tensor, ...], axis: int = 1
-    ) -> tuple[tf.Tensor, ...]:
+    def cell(self, a: tf.Tensor, parts: Parts, axis: int = 1) -> Parts:
         """``tanh`` of the weighted sum ``a``; the state holds nothing besides ``h``."""
         return (tf.tanh(a),)

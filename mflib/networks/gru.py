@@ -5,7 +5,7 @@ from typing import Self
 import numpy.typing as npt
 import tensorflow as tf
 
-from mflib.networks.recurrent import Recurrent, replace, sigmoid
+from mflib.networks.recurrent import Parts, Recurrent, replace, sigmoid
 
 
 class GRU(Recurrent):
@@ -49,9 +49,7 @@ class GRU(Recurrent):
         """As :meth:`Layer.layout`; the bias has a row for either sum, input and recurrent."""
         return super().layout(inputs, units, outputs) | {"bias": (2, 3 * units)}
 
-    def cell(
-        self, a: tf.Tensor, parts: tuple[tf.Tensor, ...], axis: int = 1
-    ) -> tuple[tf.Tensor, ...]:
+    def cell(self, a: tf.Tensor, parts: Parts, axis: int = 1) -> Parts:
         """The new ``h`` from four weighted sums, the candidate's in two parts, and the old."""
         a_z, a_r, driven, recurrent = tf.split(a, 4, axis)
         g = tf.tanh(driven + sigmoid(a_r) * recurrent)

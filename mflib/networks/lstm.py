@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from mflib.networks.recurrent import Network, Recurrent, replace, sigmoid
+from mflib.networks.recurrent import Network, Parts, Recurrent, replace, sigmoid
 
 
 class LSTM(Recurrent):
@@ -90,9 +90,7 @@ class LSTM(Recurrent):
             a_o += p_o * c
         return {"i": i, "f": f, "g": g, "o": sigmoid(a_o), "c": c}
 
-    def cell(
-        self, a: tf.Tensor, parts: tuple[tf.Tensor, ...], axis: int = 1
-    ) -> tuple[tf.Tensor, ...]:
+    def cell(self, a: tf.Tensor, parts: Parts, axis: int = 1) -> Parts:
         """The new ``h`` and ``c`` from four weighted sums ``a = u W + h U + b`` and the old."""
         new = self.signals(a, parts[1], axis)
         return new["o"] * tf.tanh(new["c"]), new["c"]

@@ -16,6 +16,9 @@ import tensorflow as tf
 
 from mflib import checks
 
+#: What stands side by side in a state, each part of shape (batch, size).
+Parts = tuple[tf.Tensor, ...]
+
 
 class Network(tf.experimental.ExtensionType):
     """What every network offers: its sizes, ``inputs``, ``outputs`` and ``state_dim``, its
@@ -79,7 +82,7 @@ class Network(tf.experimental.ExtensionType):
         """One step of the closed loop, ``s' = F(s, G(s))``."""
         return self.step(state, self.readout(state))
 
-    def apart(self, state: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    def apart(self, state: tf.Tensor) -> Parts:
         """What stands side by side in the state, each of shape ``(batch, size)``."""
         return tuple(tf.split(state, self.parts, axis=1))
 
@@ -194,9 +197,7 @@ class Recurrent(Layer):
     bias: tf.Tensor
     standardised: bool = False
 
-    def cell(
-        self, a: tf.Tensor, parts: tuple[tf.Tensor, ...], axis: int = 1
-    ) -> tuple[tf.Tensor, ...]:
+    def cell(self, a: tf.Tensor, parts: Parts, axis: int = 1) -> Parts:
         """The parts of the new state from the weighted sums ``a`` and the parts of the old one.
 
         Args:
