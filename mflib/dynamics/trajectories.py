@@ -83,7 +83,9 @@ def _integrate(system, start, times, rtol):
     return np.ascontiguousarray(run.y.T)
 
 
-def within_bounds(f: Callable, start: np.ndarray, times: np.ndarray, rtol: float, atol: float) -> Any:
+def within_bounds(
+    f: Callable, start: np.ndarray, times: np.ndarray, rtol: float, atol: float
+) -> Any:
     """An orbit at these times, as SciPy's DOP853 finds it, until it leaves all bounds."""
     from scipy.integrate import solve_ivp
 
