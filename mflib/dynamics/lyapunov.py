@@ -13,7 +13,7 @@ trajectories.
 import functools
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -66,7 +66,6 @@ class Spectrum:
         dim: int,
         rng: np.random.Generator,
         volumes: npt.ArrayLike = np.nan,
-        forced: bool = False,
     ) -> Self:
         """The averages of what tangent vectors have grown by.
 
@@ -83,7 +82,7 @@ class Spectrum:
         exponents, members = rates.mean(axis=(0, 1)), rates.mean(axis=0)
         intervals, volume = _bootstrap(rates, rng), float(np.mean(np.asarray(volumes)) / time)
         time *= rates.shape[0] * rates.shape[1]
-        return cls(exponents, intervals, members, volume, time, dim, forced)
+        return cls(exponents, intervals, members, volume, time, dim)
 
     @property
     def complete(self) -> bool:
@@ -169,7 +168,6 @@ def benettin_spectrum(
     time: float = 1.0,
     discard: int | None = None,
     count: int | None = None,
-    forced: bool = False,
     seed: int = 0,
 ) -> Spectrum:
     """Lyapunov exponents of anything that moves a state and tangent vectors along.
@@ -189,7 +187,6 @@ def benettin_spectrum(
         discard: Segments before those, in which the frame finds its directions; by default a
             quarter as many. It takes many times 1 / (gap between exponents).
         count: How many exponents; by default all.
-        forced: See :class:`Spectrum`.
         seed: Of the first frame and of the bootstrap.
 
     Raises:
@@ -229,7 +226,7 @@ def benettin_spectrum(
             if n >= 0:
                 logarithms[n] = np.log(lengths)
                 volumes[n] = np.nan if volume is None else volume
-    return Spectrum.from_growth(logarithms, time, dim=dim, rng=rng, volumes=volumes, forced=forced)
+    return Spectrum.from_growth(logarithms, time, dim=dim, rng=rng, volumes=volumes)
 
 
 def random_frame(rng: np.random.Generator, members: int, dim: int, count: int) -> np.ndarray:
@@ -306,16 +303,16 @@ def spectrum(
         state = trajectory(system, members, spacing, start, transient=wait, rtol=1e-8)
         size = max(float(np.max(np.abs(state - state.mean(axis=0)))), 1e-6)
         state = state + SPREAD * size * np.random.default_rng(seed).normal(size=state.shape)
-    return benettin_spectrum(
+    found = benettin_spectrum(
         _advance(system, dt, segment),
         state,
         segments=steps // segment,
         time=segment * dt,
         discard=discard,
         count=count,
-        forced=period is not None,
         seed=seed,
     )
+    return replace(found, forced=period is not None)
 
 
 def _advance(system: System, dt: float, segment: int) -> Callable:
