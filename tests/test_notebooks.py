@@ -128,3 +128,19 @@ def test_recorded_ids_are_claims_of_this_chapter(path, code):
 
 def test_no_path_of_somebodys_machine(path):
     assert not MACHINE_PATH.search(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    "path", sorted(ROOT.glob("chapters/part[1-4]*/*.ipynb")), ids=lambda path: path.stem
+)
+def test_exercises_are_graded_and_half_of_them_for_a_pencil(notebook):
+    found = re.findall(
+        r"^```\{exercise\}\n:label: [\w-]+\n\n(.*)", text(notebook), flags=re.MULTILINE
+    )
+    grade = re.compile(
+        r"\*(Easy|Medium|Hard), with (a pencil|the computer)( and the computer)?\.\*"
+    )
+    grades = [grade.match(first) for first in found]
+    assert all(grades), found
+    assert len(grades) >= 4
+    assert sum(match[2] == "a pencil" for match in grades) >= len(grades) / 2

@@ -6,7 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-LONGEST_FUNCTION, MOST_VISIBLE = 60, 2_500
+LONGEST_FUNCTION, MOST_VISIBLE = 60, 1_200
 MODULES = sorted(ROOT.glob("mflib/**/*.py"))
 NOTEBOOKS = sorted(
     path for path in ROOT.glob("chapters/**/*.ipynb") if ".ipynb_checkpoints" not in path.parts
