@@ -11,7 +11,6 @@ from _ext.reading_time import minutes, state
 ROOT = Path(__file__).parents[1]
 CHAPTERS = sorted(ROOT.glob("chapters/part*/*.ipynb"))
 LIMIT = 20
-LONGER: dict[str, int] = {}
 
 
 def read(path):
@@ -33,11 +32,9 @@ def test_words_and_figures_are_counted_up_to_the_exercises():
     assert minutes({"cells": [*cells, cells[1]]}) == 4
 
 
-def test_longer_chapters_become_fewer_and_shorter():
-    """A chapter listed as longer may only get shorter; one that has got short leaves the list."""
+def test_no_chapter_takes_long():
     found = {path.stem: minutes(read(path)) for path in CHAPTERS}
-    assert {name: time for name, time in found.items() if time > LONGER.get(name, LIMIT)} == {}
-    assert [name for name in LONGER if found[name] <= LIMIT] == []
+    assert {name: time for name, time in found.items() if time > LIMIT} == {}
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
