@@ -40,7 +40,7 @@ LOOK = """() => {
   const article = document.querySelector('article, main');
   const prose = article.cloneNode(true);
   prose.querySelectorAll('pre, code, script, mjx-container').forEach(node => node.remove());
-  const math = [...document.querySelectorAll('.math')];
+  const math = [...document.querySelectorAll('span.math, div.math')];
   return {
     title: document.querySelector('h1')?.innerText ?? '',
     prose: prose.textContent,
