@@ -37,8 +37,8 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from mflib.modelling.jit import jit, scan
-from mflib.networks.lstm import LSTM, IncrementLSTM
-from mflib.networks.recurrent import Recurrent, replace
+from mflib.networks.lstm import LSTM
+from mflib.networks.recurrent import Increments, Recurrent, replace
 
 RIDGE = 1e-12
 
@@ -88,8 +88,9 @@ def backpropagate(
     """
     if alpha is not None:
         alpha, time = tf.cast(alpha, network.dtype), inputs.shape[0]
-        if isinstance(network, IncrementLSTM):
-            raise ValueError("alpha: got shares for an IncrementLSTM, expected None: data only")
+        if isinstance(network, Increments):
+            kind = type(network).__name__
+            raise ValueError(f"alpha: got shares for an {kind}, expected None: data only")
         if alpha.shape != (time,) or network.inputs != network.outputs:
             got = f"shape {tuple(alpha.shape)} for {network}"
             raise ValueError(f"alpha: got {got}, expected ({time},) and as many inputs as outputs")
@@ -101,7 +102,7 @@ def _gradient(network, inputs, targets, burn_in, alpha):
     if alpha is not None:
         alpha = alpha[:, None, None]
     if not isinstance(network, LSTM):
-        return _differentiate(network, inputs, targets, burn_in, alpha)
+        return _differentiate(network, inputs, targets, burn_in, alpha)[:2]
     return _way_back(network, forward_pass(network, inputs, alpha), targets, burn_in, alpha)
 
 
@@ -115,8 +116,11 @@ def _gradient_in_halves(network, inputs, targets, burn_in, alpha):
     return tf.nest.map_structure(lambda a, b: (a + b) / 2, first, second)
 
 
-def _differentiate(network, inputs, targets, burn_in, alpha):
-    """Loss and gradient by automatic differentiation, for any kind of network."""
+def _differentiate(network, inputs, targets, burn_in, alpha=None, solve=False):
+    """Loss, gradient and network by automatic differentiation, for any kind of network.
+
+    The readout may be solved for first; then it is a constant, and its own gradient zero.
+    """
     time, batch, _ = inputs.shape
     weights = network.weights()
     with tf.GradientTape() as tape:
@@ -133,9 +137,12 @@ def _differentiate(network, inputs, targets, burn_in, alpha):
         state = network.initial_state(batch)
         _, states = scan(forwards, state, time, like=state, differentiable=True)
         features = network.features(states[burn_in:])
+        if solve:
+            network = _solve_readout(network, tf.stop_gradient(features), targets[burn_in:])
         outputs = features @ network.readout_kernel + network.readout_bias
         loss = tf.reduce_mean((outputs - targets[burn_in:]) ** 2)
-    return loss, tape.gradient(loss, weights)
+    gradient = tape.gradient(loss, weights, unconnected_gradients="zero")
+    return loss, gradient, network
 
 
 def _way_back(network, run, targets, burn_in, alpha=None):
@@ -146,8 +153,8 @@ def _way_back(network, run, targets, burn_in, alpha=None):
 
 @jit
 def backpropagate_solved(
-    network: LSTM, inputs: tf.Tensor, targets: tf.Tensor, burn_in: int
-) -> tuple[tf.Tensor, dict[str, tf.Tensor], LSTM]:
+    network: Recurrent, inputs: tf.Tensor, targets: tf.Tensor, burn_in: int
+) -> tuple[tf.Tensor, dict[str, tf.Tensor], Recurrent]:
     """As :func:`backpropagate`, the readout first fitted to the window by least squares.
 
     Where the readout is at its best its own gradient is zero, so that of the other weights is
@@ -156,7 +163,10 @@ def backpropagate_solved(
     Returns:
         Loss and gradient, and the network with this readout.
     """
-    run, targets = forward_pass(network, inputs), network.target(inputs, targets)
+    targets = network.target(inputs, targets)
+    if not isinstance(network, LSTM):
+        return _differentiate(network, inputs, targets, burn_in, solve=True)
+    run = forward_pass(network, inputs)
     network = _solve_readout(network, run.hs[burn_in:], targets[burn_in:])
     return *_way_back(network, run, targets, burn_in), network
 
