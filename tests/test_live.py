@@ -20,7 +20,7 @@ from mflib.dynamics.systems import reference_values
 from mflib.experiments.records import load_or_train
 from mflib.experiments.seeing_double import SeeingDouble
 from mflib.experiments.shared_units import SharedUnits
-from mflib.experiments.two_worlds import SEEDS
+from mflib.experiments.two_worlds import TWO_WORLDS
 from mflib.modelling.closed_loop import free_run, warm_up
 from mflib.modelling.perturbations import scale_recurrence, shift_forget_bias
 from mflib.multifunctionality.tasks import Attractor, cues, seeing_double
@@ -30,7 +30,7 @@ from mflib.networks.lstm import LSTM, IncrementLSTM
 from mflib.networks.recurrent import cast, replace
 
 ROOT = Path(__file__).parents[1]
-TASKS, WORLDS = seeing_double(), SEEDS[0].tasks()
+TASKS, WORLDS = seeing_double(), TWO_WORLDS[0].tasks()
 ALT, HINT = "A square in which a network draws.", "Choose a cue."
 HOW = ["mouse", "touch", "keyboard"]
 PHONE, DESKTOP = 360, 1280
@@ -177,7 +177,7 @@ def two_circles():
 
 @pytest.fixture(scope="module")
 def two_worlds():
-    return worlds(load_or_train(SEEDS[0]))
+    return worlds(load_or_train(TWO_WORLDS[0]))
 
 
 @pytest.fixture(scope="module")

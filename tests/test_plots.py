@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from mflib.book.plots import ATTRACTORS, COLOURS, GREY, atlas, draw_skeleton
+from mflib.book.plots import ATTRACTORS, COLOURS, GREY, draw_skeleton
 from mflib.book.tables import table
 from mflib.dynamics import systems
 
@@ -47,18 +47,6 @@ def test_table_escapes_and_counts():
     assert 'class="table cards sentences"' in wrapped
     with pytest.raises(ValueError, match="got 1 cells"):
         table(["a", "b"], [["1"]])
-
-
-def test_an_atlas_has_an_arrow_for_each_escape_and_a_name_for_each_world():
-    _, axes = plt.subplots()
-    rates = {"a": {"b": 1e-3, "none": 1e-4}, "b": {}, "c": {"b": 1e-3}}
-    atlas(axes, rates, {"a": "A", "b": "B", "c": "C", "none": "no world"})
-    words = [text.get_text() for text in axes.texts if text.get_text()]
-    assert sorted(words) == ["A", "B", "C", "no world"]
-    arrows = [text.arrow_patch for text in axes.texts if text.get_text() == ""]
-    widths = [arrow.get_linewidth() for arrow in arrows]
-    assert widths == pytest.approx([2.5, 1.0, 2.5])
-    plt.close("all")
 
 
 @pytest.mark.parametrize("dim", [2, 3])

@@ -6,42 +6,36 @@ import numpy as np
 import pytest
 
 from mflib.dynamics.attractors import identify, identify_all
-from mflib.experiments import two_worlds as experiment
-from mflib.experiments.capacity import CURVES, FIGURES, Curves, curves
-from mflib.experiments.two_worlds import (
-    DISTANCES,
-    PAIRS,
-    SEEDS,
-    gather_pairs,
-    pair,
-    pair_networks,
-    two_worlds,
+from mflib.experiments import capacity
+from mflib.experiments.capacity import (
+    CHAOS,
+    CURVES,
+    FIGURES,
+    LARGE,
+    Curves,
+    curves,
 )
-from mflib.experiments.worlds import (
+from mflib.experiments.two_worlds import (
     EIGHT,
-    THIRTY_TWO,
+    PAIRS,
+    TWO_WORLDS,
     WORLDS,
     Worlds,
-    first_worlds,
-    known_worlds,
-    residence,
-    stays_of,
+    worlds,
 )
 from mflib.modelling.closed_loop import free_run, warm_up
 from mflib.multifunctionality.identity import (
-    LAW,
     PERIOD,
-    Templates,
     ask_for_attractors,
     final_attractors,
     late_run,
+    name_attractors,
 )
-from mflib.multifunctionality.lifetimes import Residence
 from mflib.multifunctionality.tasks import TURN, Attractor, Lissajous
 from mflib.networks.lstm import LSTM
 
 
-@pytest.mark.parametrize("grid", [PAIRS, SEEDS, DISTANCES, CURVES])
+@pytest.mark.parametrize("grid", [PAIRS, TWO_WORLDS, CURVES, CHAOS, LARGE])
 def test_every_configuration_is_there_once_and_has_its_tasks(grid):
     assert len(set(grid)) == len(grid)
     for one in grid:
@@ -67,60 +61,36 @@ def test_an_attractor_has_unit_size_and_some_forty_samples_a_turn(task):
     assert not np.allclose(new[0], new[1])
 
 
-def test_a_place():
+def test_a_place_and_a_mirror():
     task = EIGHT[0]
     moved = dataclasses.replace(task, centre=(2.0, 0.0, -1.0))
     np.testing.assert_allclose(moved.data(), task.data() + np.array([2, 0, -1]))
+    mirrored = dataclasses.replace(task, mirrored=True)
+    np.testing.assert_allclose(mirrored.data(), task.data() * [-1, 1, 1])
+    assert mirrored.name == "mirrored_lorenz"
 
 
 def test_distance_moves_neighbours_apart():
     first, second = Worlds("lorenz halvorsen", distance=4.0).tasks()
     assert (first.centre[0], second.centre[0]) == (-2.0, 2.0)
     assert Worlds("lorenz halvorsen", 4.0, seed=3).name == "lorenz_halvorsen_4_64_3"
-    assert Worlds(first_worlds(16), units=192).name == "16_worlds_0_192_0"
+    assert LARGE[1].name == "16_worlds_0_192_0"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("world", THIRTY_TWO, ids=lambda world: world.name)
-def test_the_judge_names_true_orbits(world):
-    """Of each of thirty-two, from stretches that it was not given; backwards it refuses them."""
-    orbits = world.orbits(8, 100 * PERIOD, seed=7, substeps=2)
-    assert [known_worlds().name(orbit) for orbit in orbits] == [world.name] * 8
-    assert [known_worlds().name(orbit[::-1]) for orbit in orbits] == ["none"] * 8
-
-
-@pytest.mark.slow
-def test_the_recorded_templates_are_what_is_made_of_the_worlds():
-    """Of two: all would take a minute."""
-    made, kept = Templates.of(THIRTY_TWO[:2]), known_worlds()
-    np.testing.assert_allclose(kept.quantiles[:2], made.quantiles, atol=1e-4)
-    np.testing.assert_allclose(kept.reaches[:2], made.reaches, rtol=1e-3)
-
-
-def test_closed_curves_are_named_too():
-    known = Templates.of(FIGURES, TURN)
-    for task in FIGURES:
-        assert known.name(task.orbits(1, 100 * TURN, seed=7)[0]) == task.name
+@pytest.mark.parametrize("tasks", [list(WORLDS.values()), FIGURES], ids=["chaos", "curves"])
+def test_the_judge_names_true_orbits(tasks):
+    """Each of sixteen, from stretches that it was not given."""
+    period = TURN if tasks is FIGURES else PERIOD
+    for task in tasks:
+        assert name_attractors(task.orbits(4, 100 * period, seed=7), tasks) == [task.name] * 4
 
 
 def test_the_judge_refuses_what_is_on_none():
     rest = np.zeros((100 * PERIOD, 3))
     slow = EIGHT[0].orbits(1, 50 * PERIOD)[0].repeat(2, axis=0)
     gone = np.full_like(rest, np.inf)
-    noisy = EIGHT[0].orbits(1, 100 * PERIOD)[0]
-    noisy = noisy + 0.03 * np.random.default_rng(0).normal(size=noisy.shape)
-    for run in (rest, slow, gone, noisy):
-        assert known_worlds().name(run) == "none"
-    assert np.all(np.isinf(known_worlds().distances(gone)))
-
-
-def test_the_law_of_a_flow_is_kept_by_its_orbits_alone():
-    lorenz, chen = WORLDS["lorenz"], WORLDS["chen"]
-    moved = dataclasses.replace(lorenz, centre=(2.0, 0.0, -1.0))
-    assert lorenz.defect(lorenz.orbits(1, 400)[0]) < 1e-4
-    assert moved.defect(moved.orbits(1, 400)[0]) < 1e-4
-    assert lorenz.defect(chen.orbits(1, 400)[0]) > 4 * LAW
-    assert lorenz.defect(np.ones((9, 3))) == lorenz.defect(np.full((9, 3), np.nan)) == np.inf
+    assert name_attractors([rest, slow, gone], EIGHT) == ["none"] * 3
 
 
 def test_many_orbits_make_one_template():
@@ -141,16 +111,7 @@ def test_a_network_at_rest_is_in_no_world():
     tasks = Worlds("lorenz chen").tasks()
     network = LSTM.create(inputs=3, units=2)
     cue = tasks[0].orbits(3, PERIOD)
-    assert final_attractors(network, cue, known_worlds(), turns=100) == ["none"] * 3
-    found = residence(network, tasks, cues=2, turns=200)
-    empty = {"entered": 0, "departures": [], "selected": {"none": 2}}
-    assert found == {"lorenz": empty, "chen": empty}
-
-
-def test_residences_come_back_from_a_row():
-    entry = {"entered": 3, "departures": [[500, "chen"]], "selected": {}}
-    stays = [Residence("lorenz", 500, "chen"), *2 * [Residence("lorenz", 2000, None)]]
-    assert stays_of("lorenz", entry, turns=2000) == stays
+    assert final_attractors(network, cue, tasks, turns=100) == ["none"] * 3
 
 
 def test_the_last_turns_are_those_of_one_long_run():
@@ -161,35 +122,29 @@ def test_the_last_turns_are_those_of_one_long_run():
 
 
 @pytest.mark.slow
-def test_a_trained_network_is_asked_for_all_its_tasks(monkeypatch, tmp_path):
+def test_a_trained_network_is_asked_for_all_its_tasks():
     few = Worlds("lorenz chen", units=3, steps=5, window=20, batch=4)
-    network = few.trained(progress=False)
-    found = ask_for_attractors(network, few.tasks(), known_worlds(), cues=3)
+    found = worlds(few)
+    assert found == ask_for_attractors(few.trained(progress=False), few.tasks())
     for ends in found.values():
-        assert [sum(numbers.values()) for numbers in ends.values()] == [3, 3]
-    assert set(curves(Curves(2, 2, 0))["stored"]) == {"1:1", "1:1 backwards"}
-    monkeypatch.setattr(experiment, "PAIR_FOLDER", tmp_path)
-    assert sum(pair(few)["worlds"]["chen"]["selected"].values()) == 20
-    assert (tmp_path / f"{few.name}.npz").exists()
-    monkeypatch.setattr(experiment, "load_or_train", lambda configuration: network)
-    monkeypatch.setattr(experiment, "FOLLOWED", 200)
-    monkeypatch.setattr(experiment, "LONGEST", 300)
-    row = two_worlds(few)
-    assert row["longest"] == {"lorenz": [0, 3], "chen": [0, 3]}
-    assert (row["cues"], row["right"]["clean"]) == (50, 0)
+        assert [sum(numbers.values()) for numbers in ends.values()] == [16, 16]
+    result = curves(Curves(2, 2, 0))
+    more = ask_for_attractors(few.trained(progress=False), few.tasks(), cues=3)
+    assert sum(more["stored"]["chen"].values()) == 3
+    assert set(result["stored"]) == {"1:1", "1:1 backwards"}
 
 
-def test_networks_of_pairs_are_kept_in_one_file(monkeypatch, tmp_path):
-    few = [Worlds(f"lorenz {name}", 0.0, 3, 0, 2, window=20, batch=4) for name in ("chen", "chua")]
-    others = [dataclasses.replace(one, seed=1) for one in few]
-    monkeypatch.setattr(experiment, "PAIRS", few + others)
-    monkeypatch.setattr(experiment, "PAIR_FOLDER", tmp_path)
-    monkeypatch.setattr(experiment, "PAIR_FILE", tmp_path / "all.npz")
-    gather_pairs()
-    for network, one in zip(pair_networks(), few, strict=True):
-        trained = one.trained(progress=False)
-        for name, weight in trained.weights().items():
-            np.testing.assert_array_equal(network.weights()[name], weight)
+@pytest.mark.slow
+def test_horizons_and_exponents_of_kept_networks(monkeypatch):
+    """A network that does not move forecasts nothing, and its errors die out."""
+    few = Worlds("lorenz chen", units=3, steps=5, window=20, batch=4)
+    still = LSTM.create(inputs=3, units=3)
+    monkeypatch.setattr(capacity, "load_or_train", lambda configuration: still)
+    row = capacity.large(few)
+    assert all(value < 1 for value in row["horizons"].values())
+    assert row["exponents"]["lorenz"][0] == pytest.approx(0.906, rel=0.02)
+    assert all(own < 0 for _, own in row["exponents"].values())
+    assert set(capacity.chaos(few)) == {"stored", "selected", "horizons"}
 
 
 def test_the_refinement_is_used():
@@ -220,5 +175,4 @@ def test_two_steps_in_a_sample_are_enough_to_stay_on_the_attractor():
     task = EIGHT[0]
     few, many = (task.orbits(4, 4000, seed=3, substeps=n) for n in (2, 5))
     assert np.abs(few - many)[:, 0].max() > 0  # chaos has parted them before the first sample
-    for orbits in (few, many):
-        assert [known_worlds().name(orbit) for orbit in orbits] == ["lorenz"] * 4
+    assert name_attractors(few, EIGHT[:2]) == name_attractors(many, EIGHT[:2]) == ["lorenz"] * 4

@@ -8,7 +8,7 @@ its dark theme. A phone shows the rows of a table as cards.
 import inspect
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -74,38 +74,6 @@ def use_style() -> None:
     plt.rc("grid", alpha=0.35, linewidth=0.6)
     plt.rc("lines", linewidth=1.6)
     plt.rc("legend", fontsize=10, frameon=False)
-
-
-def atlas(axes: Axes, rates: Mapping[str, Mapping[str, float]], labels: Mapping[str, str]) -> None:
-    """Worlds on a circle, and how fast runs go from one to another.
-
-    Args:
-        rates: ``rates[world][other]``, per turn, of
-            :func:`~mflib.multifunctionality.lifetimes.escapes`; what is no world is in the middle.
-        labels: Of each world, and of what is in the middle, by its name.
-    """
-    angles = 2 * np.pi * np.arange(len(rates)) / len(rates)
-    at = dict(zip(rates, np.stack([np.cos(angles), np.sin(angles)], axis=1), strict=True))
-    every = [rate for row in rates.values() for rate in row.values()]
-    for world, row in rates.items():
-        for other, rate in row.items():
-            width = 1 + 1.5 * np.log10(rate / min(every))
-            look: dict[str, Any] = {"color": COLOURS["vermilion"], "alpha": 0.8, "lw": width}
-            look |= {"arrowstyle": "-|>", "connectionstyle": "arc3,rad=0.15"}
-            (x, y), end = at[world], at.get(other, np.zeros(2))
-            look |= {"shrinkA": 9, "shrinkB": 9}
-            axes.annotate("", xy=(end[0], end[1]), xytext=(x, y), arrowprops=look)
-    for name, place in at.items():
-        shade = COLOURS["blue"] if not rates[name] else COLOURS["vermilion"]
-        axes.plot(*place, "o", color=shade, markersize=11)
-        side = "center" if abs(place[0]) < 0.3 else "left" if place[0] > 0 else "right"
-        x, y = 1.14 * place
-        axes.text(x, y, labels[name], va="center", ha=side)
-    if outside := {other for row in rates.values() for other in row} - set(rates):
-        text = ", ".join(labels[name] for name in sorted(outside))
-        axes.text(0, 0, text, ha="center", va="center", color=GREY)
-    axes.set(xlim=(-1.9, 1.9), ylim=(-1.3, 1.3), aspect="equal")
-    axes.axis("off")
 
 
 def source(function: Callable) -> Markdown:

@@ -271,5 +271,4 @@ BIFURCATIONS = [
     *(Bifurcation("edges", 8, seed) for seed in range(20)),
     *(Bifurcation("blending", 8, seed, copies) for seed in range(10) for copies in range(9)),
     *(Bifurcation("again", 8, seed) for seed in range(20)),
-    *(Bifurcation("edges", units, seed) for units in (16, 32) for seed in range(10)),
 ]

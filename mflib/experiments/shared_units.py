@@ -3,16 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-import tensorflow as tf
 
-from mflib.dynamics.systems import System
-from mflib.experiments.worlds import WORLDS
 from mflib.modelling.training import TrainingConfig
 from mflib.multifunctionality import circuits
-from mflib.multifunctionality.identity import LONG_CUE, PERIOD, Templates, late_run
 from mflib.multifunctionality.judge import judge
-from mflib.multifunctionality.recipes import chaos_training, train_tasks
-from mflib.multifunctionality.tasks import COARSE, TURN, Attractor, cues, seeing_double
+from mflib.multifunctionality.recipes import train_tasks
+from mflib.multifunctionality.tasks import COARSE, TURN, cues, seeing_double
 from mflib.networks.lstm import LSTM
 
 
@@ -92,62 +88,3 @@ SHARED_UNITS = [
     for units, seeds in ((8, 16), (16, 16), (32, 16), (64, 8))
     if seed < seeds
 ]
-
-
-def _tilted(t, state):
-    """A circle as a limit cycle, in a plane that is not one of two coordinates."""
-    x, y, z = state
-    r2 = x * x + y * y
-    return x * (1 - r2) - y, y * (1 - r2) + x, x - z
-
-
-#: A closed orbit in space, of unit size like the chaotic worlds, and as fast.
-ROUND = Attractor(System("round", _tilted, [1.0, 0.0, 0.5], dt=0.05), dt=2 * np.pi / PERIOD)
-
-
-@dataclass(frozen=True)
-class UnlikeTasks:
-    """An LSTM that is to hold Lorenz' attractor and a closed orbit, in one place."""
-
-    units: int
-    seed: int
-
-    def tasks(self) -> list[Attractor]:
-        """Chaos, and a closed orbit."""
-        return [WORLDS["lorenz"], ROUND]
-
-    def trained(self) -> LSTM:
-        """The network after training."""
-        config = chaos_training(self.units, 10_000, last_noise=3e-3)
-        return train_tasks(self.tasks(), self.units, config, seed=self.seed, progress=False)
-
-
-def unlike(configuration: UnlikeTasks) -> dict:
-    """Train one network on two tasks that are not alike, and measure which units do what.
-
-    Returns:
-        dict: ``holds``, whether runs of both tasks are where they belong 400 turns after a cue of
-        ten turns; ``moves``, for each task the standard deviations of the units' outputs on it;
-        ``selectivity`` of the outputs, averaged over units; ``survives``, for each task whether it
-        is still there, 400 turns after its cue, when each unit is removed.
-    """
-    network, tasks, units = configuration.trained(), configuration.tasks(), configuration.units
-    known = Templates.of(tasks)
-    cue = np.concatenate([task.orbits(1, LONG_CUE * PERIOD, seed=1) for task in tasks])
-    states, _ = circuits.on_attractors(network, cue, settle=100 * PERIOD, steps=100 * PERIOD)
-    outputs = [circuits.signals(network, run)["h"] for run in states]
-    keep = np.concatenate([np.ones((1, units)), 1 - np.eye(units)])
-    rows = tf.constant(np.tile(keep, (len(tasks), 1)), network.dtype)
-    removed = circuits.Lesioned(network, rows, tf.zeros(units, network.dtype))
-    ends = [known.name(run) for run in late_run(removed, np.repeat(cue, len(keep), axis=0))]
-    alive = np.reshape(ends, (len(tasks), -1)) == [[task.name] for task in tasks]
-    return {
-        "holds": alive[:, 0].all(),
-        "moves": {t.name: x.std(axis=0) for t, x in zip(tasks, outputs, strict=True)},
-        "selectivity": np.mean(circuits.selectivity(*outputs)),
-        "survives": {t.name: one[1:] for t, one in zip(tasks, alive, strict=True)},
-    }
-
-
-#: Recorded in ``data/unlike.jsonl``.
-UNLIKE = [UnlikeTasks(32, seed) for seed in range(10)]

@@ -1,107 +1,111 @@
-"""Two chaotic attractors in one LSTM: worlds that share all weights, and one place."""
+"""Several chaotic attractors in one LSTM: worlds that share all weights, and one place."""
 
-import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import combinations
 
-import numpy as np
-import tensorflow as tf
+from mflib.modelling.refinement import RefinementConfig
+from mflib.modelling.training import TrainingConfig
+from mflib.multifunctionality.identity import ask_for_attractors
+from mflib.multifunctionality.recipes import chaos_training, train_tasks
+from mflib.multifunctionality.tasks import Attractor
+from mflib.networks.lstm import LSTM
 
-from mflib.book.sweeps import provenance
-from mflib.experiments.controls import WorldReservoir, kinds_of_cues, right
-from mflib.experiments.lifetimes import fidelity
-from mflib.experiments.records import DATA, load_or_train
-from mflib.experiments.worlds import (
-    EIGHT,
-    ManyWorlds,
-    WithoutMemory,
-    Worlds,
-    known_worlds,
-    residence,
+EIGHT = (
+    Attractor("lorenz", dt=0.02),
+    Attractor("halvorsen", dt=0.02),
+    Attractor("rossler", dt=0.15),
+    Attractor("chua", dt=0.06),
+    Attractor("thomas", dt=0.3, parameters=(("b", 0.18),)),
+    Attractor("sprott_b", dt=0.12),
+    Attractor("chen", dt=0.01),
+    Attractor("aizawa", dt=0.05),
 )
-from mflib.multifunctionality.identity import LONG_CUE, PERIOD, late_run
-from mflib.multifunctionality.lifetimes import follow
-from mflib.networks.lstm import LSTM, stacked, unstacked
-from mflib.networks.recurrent import cast
-
-#: Of each world; how long runs of two worlds are followed, and one run of each, in turns.
-CUES, FOLLOWED, LONGEST = 16, 25_000, 100_000
+#: Sixteen chaotic attractors, eight and their mirror images, all of one size and in one place.
+WORLDS = {w.name: w for w in (*EIGHT, *(replace(world, mirrored=True) for world in EIGHT))}
 
 
-def two_worlds(configuration: Worlds) -> dict:
-    """Measure of a recorded network with two worlds all that is claimed of one.
+@dataclass(frozen=True)
+class Worlds:
+    """An LSTM that is to hold several chaotic attractors.
 
-    Returns:
-        dict: ``worlds``, as :func:`~mflib.experiments.worlds.residence`, of 16 runs and 25,000
-        turns; ``longest``, for each world the hundreds of turns that one run of 100,000 is in it,
-        and all; ``fidelity``, as :func:`~mflib.experiments.lifetimes.fidelity`; ``cues``, and of
-        these, of each kind of :func:`~mflib.experiments.controls.kinds_of_cues`, how many are
-        ``right``.
+    Attributes:
+        names: Keys of ``WORLDS`` with spaces between.
+        distance: Between the centres of neighbours along the first coordinate, in standard
+            deviations.
+        steps, last_noise, window, batch: As for
+            :func:`~mflib.multifunctionality.recipes.chaos_training`.
+        iterations: Of the refinement, on inputs with as much noise; none by default.
     """
-    network, tasks = load_or_train(configuration), configuration.tasks()
-    single = cast(network, "float32")
-    cue = np.concatenate([task.orbits(1, LONG_CUE * PERIOD, seed=6) for task in tasks])
-    runs = follow(single, cue, known_worlds(), LONGEST, progress=False)
-    stays = zip(tasks, runs, strict=True)
-    kinds = kinds_of_cues(tasks)
-    return {
-        "worlds": residence(single, tasks, cues=CUES, turns=FOLLOWED),
-        "longest": {task.name: [names.count(task.name), len(names)] for task, names in stays},
-        "fidelity": {task.name: fidelity(network, task) for task in tasks},
-        "cues": len(kinds["clean"]),
-        "right": {
-            kind: right(lambda cues: late_run(single, cues), some, tasks)
-            for kind, some in kinds.items()
-        },
-    }
+
+    names: str
+    distance: float = 0.0
+    units: int = 64
+    seed: int = 0
+    steps: int = 6000
+    last_noise: float = 1e-3
+    window: int = 200
+    batch: int = 16
+    iterations: int = 0
+
+    @property
+    def name(self) -> str:
+        """Of the network's file."""
+        names = self.names.split()
+        which = "_".join(names) if len(names) < 3 else f"{len(names)}_worlds"
+        return f"{which}_{self.distance:g}_{self.units}_{self.seed}"
+
+    def tasks(self) -> list[Attractor]:
+        """The worlds, in their places."""
+        found = [WORLDS[name] for name in self.names.split()]
+        apart, middle = self.distance, (len(found) - 1) / 2
+        return [replace(w, centre=(apart * (k - middle), 0.0, 0.0)) for k, w in enumerate(found)]
+
+    def trained(self, *, progress: bool = True) -> LSTM:
+        """The network after training."""
+        noise, refinement = self.last_noise, None
+        options = {"window": self.window, "batch": self.batch}
+        config = chaos_training(self.units, self.steps, last_noise=noise, **options)
+        if self.iterations:
+            refinement = RefinementConfig(self.iterations, window=60, burn_in=20, noise=noise)
+        tasks, seed = self.tasks(), self.seed
+        return train_tasks(tasks, self.units, config, refinement, seed=seed, progress=progress)
 
 
-#: Lorenz and Halvorsen on top of each other, kept in ``data/`` and measured in
-#: ``data/two_worlds.jsonl``.
-SEEDS = [Worlds("lorenz halvorsen", 0.0, 64, seed, 30_000, 1e-4, 60, 32, 200) for seed in range(10)]
-#: The first of these, and the same with the attractors apart, kept in ``data/``.
-DISTANCES = [replace(SEEDS[0], distance=distance) for distance in (0.0, 2.0, 4.0, 6.0)]
-#: Controls for the first of these, kept in ``data/``.
-WITHOUT_MEMORY = [WithoutMemory(seed) for seed in range(3)]
+@dataclass(frozen=True)
+class WithoutMemory:
+    """A network trained on single samples of two worlds in one place, its state reset for each."""
+
+    seed: int
+    names: str = "lorenz halvorsen"
+    units: int = 64
+    steps: int = 2000
+
+    @property
+    def name(self) -> str:
+        """Of the network's file."""
+        return f"memoryless_{self.units}_{self.seed}"
+
+    def trained(self) -> LSTM:
+        """The network after training; it is to be run without memory, too."""
+        tasks = [WORLDS[name] for name in self.names.split()]
+        config = TrainingConfig(self.steps, 512, window=1, burn_in=0, learning_rate=1e-2)
+        return train_tasks(tasks, self.units, config, seed=self.seed, progress=False)
 
 
-#: Networks of pairs, one by one as they are trained; and those of the first seed in one file.
-PAIR_FOLDER, PAIR_FILE = DATA / "pair_networks", DATA / "pair_networks.npz"
-
-
-def pair(configuration: Worlds | WorldReservoir) -> dict:
-    """Train a network and keep it, or fit a reservoir's readout, on a pair of worlds.
-
-    Returns:
-        dict: ``worlds``, as :func:`~mflib.experiments.worlds.residence`, of 20 runs and 2,000
-        turns.
-    """
-    if isinstance(configuration, Worlds):
-        PAIR_FOLDER.mkdir(exist_ok=True)
-        network = load_or_train(configuration, PAIR_FOLDER)
-    else:
-        network = configuration.trained()
-    return {"worlds": residence(network, configuration.tasks(), cues=20, turns=2000)}
+def worlds(configuration: Worlds) -> dict:
+    """Train a network and see on which worlds it ends, as :func:`ask_for_attractors` does."""
+    return ask_for_attractors(configuration.trained(progress=False), configuration.tasks())
 
 
 #: All pairs of the eight, on top of each other, recorded in ``data/pairs.jsonl``.
 PAIRS = [
-    ManyWorlds(f"{a.name} {b.name}", 0.0, 48, seed, 10_000, 3e-3, 200, 16)
-    for seed in range(5)
+    Worlds(f"{a.name} {b.name}", units=48, steps=20_000, last_noise=5e-4)
     for a, b in combinations(EIGHT, 2)
 ]
-#: Reservoirs with as many trained weights, one for each pair, recorded there too.
-RESERVOIR_PAIRS = [WorldReservoir(f"{a.name} {b.name}", 1688, 0) for a, b in combinations(EIGHT, 2)]
-
-
-def gather_pairs() -> None:
-    """Put the networks of the first seed into one file; what is not in their folder is trained."""
-    weights = stacked([load_or_train(one, PAIR_FOLDER) for one in PAIRS if one.seed == 0])
-    arrays = {name: weight.numpy() for name, weight in weights.items()}
-    np.savez_compressed(PAIR_FILE, about=np.array(json.dumps(provenance())), **arrays)
-
-
-def pair_networks() -> list[LSTM]:
-    """The recorded networks of the first seed, in the order of ``PAIRS``."""
-    with np.load(PAIR_FILE) as file:
-        return unstacked({name: tf.constant(file[name]) for name in file if name != "about"})
+#: Lorenz and Halvorsen from on top of each other to apart, kept in ``data/``.
+TWO_WORLDS = [
+    Worlds("lorenz halvorsen", distance, 64, seed, 30_000, 1e-4, 60, 32, 200)
+    for distance, seed in ((0.0, 0), (0.0, 1), (0.0, 2), (2.0, 0), (4.0, 0), (6.0, 0))
+]
+#: Controls for the first of these, kept in ``data/``.
+WITHOUT_MEMORY = [WithoutMemory(seed) for seed in range(3)]

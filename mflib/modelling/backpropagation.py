@@ -37,8 +37,8 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from mflib.modelling.jit import jit, scan
-from mflib.networks.lstm import LSTM
-from mflib.networks.recurrent import Increments, Recurrent, replace
+from mflib.networks.lstm import LSTM, IncrementLSTM
+from mflib.networks.recurrent import Recurrent, replace
 
 RIDGE = 1e-12
 
@@ -88,9 +88,8 @@ def backpropagate(
     """
     if alpha is not None:
         alpha, time = tf.cast(alpha, network.dtype), inputs.shape[0]
-        if isinstance(network, Increments):
-            kind = type(network).__name__
-            raise ValueError(f"alpha: got shares for an {kind}, expected None: data only")
+        if isinstance(network, IncrementLSTM):
+            raise ValueError("alpha: got shares for an IncrementLSTM, expected None: data only")
         if alpha.shape != (time,) or network.inputs != network.outputs:
             got = f"shape {tuple(alpha.shape)} for {network}"
             raise ValueError(f"alpha: got {got}, expected ({time},) and as many inputs as outputs")
@@ -102,7 +101,7 @@ def _gradient(network, inputs, targets, burn_in, alpha):
     if alpha is not None:
         alpha = alpha[:, None, None]
     if not isinstance(network, LSTM):
-        return _differentiate(network, inputs, targets, burn_in, alpha)[:2]
+        return _differentiate(network, inputs, targets, burn_in, alpha)
     return _way_back(network, forward_pass(network, inputs, alpha), targets, burn_in, alpha)
 
 
@@ -116,11 +115,8 @@ def _gradient_in_halves(network, inputs, targets, burn_in, alpha):
     return tf.nest.map_structure(lambda a, b: (a + b) / 2, first, second)
 
 
-def _differentiate(network, inputs, targets, burn_in, alpha=None, solve=False):
-    """Loss, gradient and network by automatic differentiation, for any kind of network.
-
-    The readout may be solved for first; then it is a constant, and its own gradient zero.
-    """
+def _differentiate(network, inputs, targets, burn_in, alpha):
+    """Loss and gradient by automatic differentiation, for any kind of network."""
     time, batch, _ = inputs.shape
     weights = network.weights()
     with tf.GradientTape() as tape:
@@ -137,12 +133,9 @@ def _differentiate(network, inputs, targets, burn_in, alpha=None, solve=False):
         state = network.initial_state(batch)
         _, states = scan(forwards, state, time, like=state, differentiable=True)
         features = network.features(states[burn_in:])
-        if solve:
-            network = _solve_readout(network, tf.stop_gradient(features), targets[burn_in:])
         outputs = features @ network.readout_kernel + network.readout_bias
         loss = tf.reduce_mean((outputs - targets[burn_in:]) ** 2)
-    gradient = tape.gradient(loss, weights, unconnected_gradients="zero")
-    return loss, gradient, network
+    return loss, tape.gradient(loss, weights)
 
 
 def _way_back(network, run, targets, burn_in, alpha=None):
@@ -153,8 +146,8 @@ def _way_back(network, run, targets, burn_in, alpha=None):
 
 @jit
 def backpropagate_solved(
-    network: Recurrent, inputs: tf.Tensor, targets: tf.Tensor, burn_in: int
-) -> tuple[tf.Tensor, dict[str, tf.Tensor], Recurrent]:
+    network: LSTM, inputs: tf.Tensor, targets: tf.Tensor, burn_in: int
+) -> tuple[tf.Tensor, dict[str, tf.Tensor], LSTM]:
     """As :func:`backpropagate`, the readout first fitted to the window by least squares.
 
     Where the readout is at its best its own gradient is zero, so that of the other weights is
@@ -163,10 +156,7 @@ def backpropagate_solved(
     Returns:
         Loss and gradient, and the network with this readout.
     """
-    targets = network.target(inputs, targets)
-    if not isinstance(network, LSTM):
-        return _differentiate(network, inputs, targets, burn_in, solve=True)
-    run = forward_pass(network, inputs)
+    run, targets = forward_pass(network, inputs), network.target(inputs, targets)
     network = _solve_readout(network, run.hs[burn_in:], targets[burn_in:])
     return *_way_back(network, run, targets, burn_in), network
 

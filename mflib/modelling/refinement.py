@@ -18,7 +18,8 @@ from tqdm import tqdm
 from mflib import checks
 from mflib.modelling.backpropagation import backpropagate_solved
 from mflib.modelling.training import Trained, TrainingConfig, _clean, _standardise, train
-from mflib.networks.recurrent import Recurrent, cast, replace
+from mflib.networks.lstm import LSTM
+from mflib.networks.recurrent import cast, replace
 
 #: Steps that L-BFGS remembers.
 MEMORY = 100
@@ -48,7 +49,7 @@ class RefinementConfig:
 
 
 def refine(
-    network: Recurrent,
+    network: LSTM,
     trajectories: Sequence[ArrayLike],
     config: RefinementConfig = RefinementConfig(),
     *,
@@ -71,7 +72,7 @@ def refine(
         neighbours. ``losses`` has the loss after each iteration.
 
     Raises:
-        ValueError: If the network is not recurrent, or the trajectories do not fit each other, the
+        ValueError: If the network is no LSTM, or the trajectories do not fit each other, the
             network or the configuration.
 
     References:
@@ -81,8 +82,8 @@ def refine(
     """
     from scipy.optimize import minimize
 
-    if not isinstance(network, Recurrent):
-        raise ValueError(f"network: got {network!r}, expected an Elman network, a GRU or an LSTM")
+    if not isinstance(network, LSTM):
+        raise ValueError(f"network: got {network!r}, expected an LSTM")
     network, seed = cast(network, "float64"), checks.count("seed", seed, least=0)
     start, data, location, scale = _standardise(network, trajectories, config.window)
     inputs, targets = _all_windows(data, config, seed)
@@ -128,12 +129,12 @@ def _all_windows(data, config, seed):
 
 
 def train_and_refine(
-    network: Recurrent,
+    network: LSTM,
     trajectories: Sequence[ArrayLike],
     first: TrainingConfig,
     then: RefinementConfig,
     **options: Any,
-) -> Recurrent:
+) -> LSTM:
     """Train a network in two stages: Adam finds a stable closed loop, L-BFGS makes it exact.
 
     Args:
@@ -143,7 +144,7 @@ def train_and_refine(
         options: ``seed`` and ``progress``, of both.
 
     Returns:
-        Recurrent: In double precision, in the units of the trajectories.
+        LSTM: In double precision, in the units of the trajectories.
     """
     trained = train(network, trajectories, first, **options).network
     return refine(trained, trajectories, then, **options).network

@@ -25,7 +25,8 @@ from mflib.modelling.backpropagation import _gradient, _gradient_in_halves
 from mflib.modelling.closed_loop import _closable
 from mflib.modelling.forcing import TeacherForcing
 from mflib.modelling.jit import fori_loop, jit
-from mflib.networks.recurrent import Increments, Recurrent, replace
+from mflib.networks.lstm import IncrementLSTM
+from mflib.networks.recurrent import Recurrent, replace
 
 STEPS_PER_CALL = 100
 #: Units from which on two programs side by side are faster than one, half of the windows each.
@@ -88,7 +89,7 @@ class Trained(NamedTuple):
     Attributes:
         network: In the units of the data, of the kind it was.
         losses (calls,): Mean squared one-step error, on standardised data, averaged over each call
-            of the compiled program (100 steps of Adam). Of increments, in training, in units
+            of the compiled program (100 steps of Adam). Of an IncrementLSTM in training, in units
             of the mean squared increment: repeating the last sample has loss 1.
     """
 
@@ -180,7 +181,7 @@ def processors() -> int:
 def _train(network, trajectories, config, seed, report):
     seed = checks.count("seed", seed, least=0, most=2**31 - 1)
     start, data, location, scale = _standardise(network, trajectories, config.window)
-    if isinstance(start, Increments) and type(config.forcing) is not TeacherForcing:
+    if isinstance(start, IncrementLSTM) and type(config.forcing) is not TeacherForcing:
         raise ValueError(f"forcing: got {config.forcing}, expected TeacherForcing for increments")
     unit = start.target_scale(data)
     if not network.standardised:

@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from mflib import checks
 from mflib.dynamics import systems
-from mflib.dynamics.fixed_points import fixed_points
 from mflib.dynamics.systems import System
 from mflib.dynamics.trajectories import ensemble
 
@@ -175,6 +174,8 @@ class Attractor:
         dt: Time between samples, in the system's units; about a fortieth of a turn.
         parameters (tuple of (str, float)): Of the system, where they are not the usual ones.
         centre: One number for each coordinate; by default the origin.
+        mirrored: Whether the sign of the first coordinate is changed: another attractor, just as
+            chaotic. (To change all signs would not do. Some systems do not notice.)
 
     Examples:
         >>> task = Attractor("lorenz", dt=0.02, centre=(1.0, 0.0, 0.0))
@@ -186,6 +187,7 @@ class Attractor:
     dt: float
     parameters: tuple[tuple[str, float], ...] = ()
     centre: tuple[float, ...] = (0.0, 0.0, 0.0)
+    mirrored: bool = False
 
     def __post_init__(self):
         checks.real("dt", self.dt, above=0)
@@ -193,7 +195,7 @@ class Attractor:
 
     @property
     def name(self) -> str:
-        return self.flow.name
+        return "mirrored_" * self.mirrored + self.flow.name
 
     @property
     def flow(self) -> System:
@@ -227,57 +229,6 @@ class Attractor:
         run = ensemble(self.flow, begin, LED * (steps - 1), self.dt / LED, **kept)
         return self._placed(run.points)
 
-    def approaches(self, count: int, steps: int, seed: int = 0, size: float = 0.3) -> np.ndarray:
-        """Orbits that begin beside the attractor, shape ``(count, steps, dim)``.
-
-        Args:
-            size: Standard deviation of their first points about points of the attractor, in each
-                coordinate, in units of the data.
-        """
-        points = np.concatenate(self.data())
-        rng = np.random.default_rng(seed)
-        start = points[rng.integers(len(points), size=checks.count("count", count))]
-        return self.orbits_from(start + size * rng.normal(size=start.shape), steps)
-
-    def equilibria(self) -> np.ndarray:
-        """Where the flow stands still on its attractor or near it, shape ``(points, dim)``.
-
-        Looked for by Newton's method from points of the data; those are kept that are, in every
-        coordinate, within four standard deviations of the centre.
-        """
-        guesses = np.concatenate(_orbits(self.flow, self.dt))[::100]
-        points = [found.point for found in fixed_points(self.flow, guesses)]
-        placed = self._placed(np.reshape(points, (-1, self.flow.dim)))
-        return placed[np.all(np.abs(placed - np.asarray(self.centre)) < 4, axis=1)]
-
-    def misses(self, points: npt.ArrayLike) -> np.ndarray:
-        """By how much each step of a trajectory misses the flow's step from the same point.
-
-        Args:
-            points (steps, dim): Two or more.
-
-        Returns:
-            numpy.ndarray, shape (steps - 1,): Distances, in units of the data.
-        """
-        points = checks.reals("points", points, ("steps", self.flow.dim), least=2)
-        led = self.orbits_from(points[:-1], 2)[:, -1]
-        return np.nan_to_num(np.linalg.norm(led - points[1:], axis=1), nan=np.inf)
-
-    def defect(self, points: npt.ArrayLike) -> float:
-        """How far a trajectory's steps are from those of the flow.
-
-        The root mean square of :meth:`misses`, over that of the trajectory's own steps: infinite
-        for one that stands still or is not finite.
-
-        Args:
-            points (steps, dim): Two or more.
-        """
-        points = checks.reals("points", points, ("steps", self.flow.dim), finite=False, least=2)
-        steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
-        if not np.all(np.isfinite(points)) or not np.any(steps):
-            return np.inf
-        return float(np.linalg.norm(self.misses(points)) / np.linalg.norm(steps))
-
     def units(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation ``(dim,)`` of the system's data in its own units."""
         known = _orbits(self.flow, self.dt)
@@ -286,11 +237,15 @@ class Attractor:
     def _unplaced(self, points: npt.ArrayLike) -> np.ndarray:
         mean, std = self.units()
         unit = checks.reals("points", points, ("points", self.flow.dim)) - np.asarray(self.centre)
-        return mean + std * unit
+        return mean + self._sides * std * unit
 
     def _placed(self, points: np.ndarray) -> np.ndarray:
         mean, std = self.units()
-        return np.asarray(self.centre) + (points - mean) / std
+        return np.asarray(self.centre) + self._sides * (points - mean) / std
+
+    @property
+    def _sides(self) -> np.ndarray:
+        return np.array([-1.0 if self.mirrored else 1.0, *np.ones(self.flow.dim - 1)])
 
 
 @functools.cache

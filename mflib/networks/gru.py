@@ -5,7 +5,7 @@ from typing import Self
 import numpy.typing as npt
 import tensorflow as tf
 
-from mflib.networks.recurrent import Increments, Parts, Recurrent, replace, sigmoid
+from mflib.networks.recurrent import Parts, Recurrent, replace, sigmoid
 
 
 class GRU(Recurrent):
@@ -71,15 +71,3 @@ class GRU(Recurrent):
         """As :meth:`Recurrent.in_units`; the bias of the recurrent sum stays."""
         changed = super().in_units(location, scale)
         return replace(changed, bias=tf.stack([changed.bias[0], self.bias[1]]))
-
-
-class IncrementGRU(Increments, GRU):
-    """A GRU whose output is by how much its input changes, ``y = u + h' V + d``.
-
-    What :class:`~mflib.networks.lstm.IncrementLSTM` is to the LSTM; its state is ``(h, u)``.
-
-    Examples:
-        >>> network = IncrementGRU.create(inputs=2, units=8, seed=0)
-        >>> network.step(network.initial_state(batch=3), tf.zeros((3, 2))).shape
-        TensorShape([3, 10])
-    """

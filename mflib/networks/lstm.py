@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Optional, Self
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
-from mflib.networks.recurrent import Increments, Parts, Recurrent, replace, sigmoid
+from mflib.networks.recurrent import Network, Parts, Recurrent, replace, sigmoid
 
 
 class LSTM(Recurrent):
@@ -95,7 +96,7 @@ class LSTM(Recurrent):
         return new["o"] * tf.tanh(new["c"]), new["c"]
 
 
-class IncrementLSTM(Increments, LSTM):
+class IncrementLSTM(LSTM):
     """An LSTM whose output is by how much its input changes, ``y = u + h' V + d``.
 
     Where samples lie close together most of the next one is the last one, and an LSTM as in the
@@ -110,6 +111,33 @@ class IncrementLSTM(Increments, LSTM):
         >>> network.step(network.initial_state(batch=3), tf.zeros((3, 2))).shape
         TensorShape([3, 18])
     """
+
+    parts = property(lambda self: (self.units, self.units, self.inputs), doc="Of ``(h, c, u)``.")
+
+    @staticmethod
+    def target(inputs: tf.Tensor, following: tf.Tensor) -> tf.Tensor:
+        """The increment."""
+        return following - inputs
+
+    @staticmethod
+    def target_scale(data: tf.Tensor) -> tf.Tensor:
+        """Root mean square increment."""
+        return tf.sqrt(tf.reduce_mean((data[:, 1:] - data[:, :-1]) ** 2))
+
+    def step(self, state: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
+        """The step of an LSTM; the input is kept."""
+        return tf.concat([super().step(state, u), u], axis=1)
+
+    def readout(self, state: tf.Tensor) -> tf.Tensor:
+        """``y = u + h V + d``."""
+        return state[:, -self.inputs :] + super().readout(state)
+
+    closed_step, closed_loop = Network.closed_step, Network.closed_loop  # in two products
+
+    def in_units(self, location: npt.ArrayLike, scale: npt.ArrayLike) -> Self:
+        """As :meth:`Recurrent.in_units`; an increment has no location."""
+        changed = super().in_units(location, scale)
+        return replace(changed, readout_bias=self.readout_bias * tf.cast(scale, self.dtype))
 
 
 def stacked(networks: Sequence[LSTM]) -> dict[str, tf.Tensor]:

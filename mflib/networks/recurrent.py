@@ -316,40 +316,6 @@ class Recurrent(Layer):
         )
 
 
-class Increments(Recurrent):
-    """What makes of a kind of recurrent network one that predicts by how much its input changes.
-
-    The output is ``y = u + h V + d``; the last input ``u`` is part of the state, its last part.
-    """
-
-    parts = property(lambda self: (*super().parts, self.inputs), doc="And ``u``.")
-
-    @staticmethod
-    def target(inputs: tf.Tensor, following: tf.Tensor) -> tf.Tensor:
-        """The increment."""
-        return following - inputs
-
-    @staticmethod
-    def target_scale(data: tf.Tensor) -> tf.Tensor:
-        """Root mean square increment."""
-        return tf.sqrt(tf.reduce_mean((data[:, 1:] - data[:, :-1]) ** 2))
-
-    def step(self, state: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
-        """The step of the network; the input is kept."""
-        return tf.concat([super().step(state, u), u], axis=1)
-
-    def readout(self, state: tf.Tensor) -> tf.Tensor:
-        """``y = u + h V + d``."""
-        return state[:, -self.inputs :] + super().readout(state)
-
-    closed_step, closed_loop = Network.closed_step, Network.closed_loop  # in two products
-
-    def in_units(self, location: npt.ArrayLike, scale: npt.ArrayLike) -> Self:
-        """As :meth:`Recurrent.in_units`; an increment has no location."""
-        changed = super().in_units(location, scale)
-        return replace(changed, readout_bias=self.readout_bias * tf.cast(scale, self.dtype))
-
-
 class Wrapper(Network):
     """A network that does what another does, but for what its kind changes."""
 
