@@ -33,20 +33,24 @@ class LabelFolds(SphinxPostTransform):
 
 def folded_cells(document: nodes.Element) -> list[nodes.container]:
     """The cells whose code is folded, in order."""
-    return [
-        node
-        for node in document.findall(nodes.container)
-        if node.get("nb_element") == "cell_code"
+    return list(document.findall(is_folded))
+
+
+def is_folded(node: nodes.Node | None) -> bool:
+    """Whether this is a cell whose code is folded."""
+    return (
+        isinstance(node, nodes.container)
+        and node.get("nb_element") == "cell_code"
         and node.get("hide_mode") == "input"
-        and node.children
+        and bool(node.children)
         and node[0].get("nb_element") == "cell_code_source"
-    ]
+    )
 
 
 def join_next(cell: nodes.container) -> None:
     """Move the code of a cell without output into the fold of the folded cell that follows."""
     after = cell.next_node(descend=False, siblings=True)
-    if len(cell) == 1 and after in folded_cells(cell.parent):
+    if len(cell) == 1 and is_folded(after):
         after[0].children[:0] = cell[0].children
         for code in cell[0].children:
             code.parent = after[0]
