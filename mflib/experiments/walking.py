@@ -136,13 +136,6 @@ def cues_of(recordings: np.ndarray, length: int = CUE) -> np.ndarray:
     return np.concatenate([[one[n : n + length] for n in STARTS] for one in recordings])
 
 
-def driven(
-    network: Network, scaling: Scaling, cues: np.ndarray, state: np.ndarray | None = None
-) -> np.ndarray:
-    """The states in which cues, in the units of recordings, leave a network."""
-    return warm_up(network, scaling.scaled(cues), state).numpy()
-
-
 def ran(
     network: Network, scaling: Scaling, state: np.ndarray, steps: int
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -151,6 +144,13 @@ def ran(
         run = free_run(network, state, LATE)
         state = run.state
     return scaling.back(run.outputs), run.state.numpy()
+
+
+def after_cues(
+    network: Network, scaling: Scaling, cues: np.ndarray, state: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """As :func:`ran`, a minute after cues in the units of recordings."""
+    return ran(network, scaling, warm_up(network, scaling.scaled(cues), state).numpy(), RUN)
 
 
 @dataclass(frozen=True)
@@ -177,8 +177,7 @@ class WalkingAgain(Walking):
         kept, hits = self.kept, []
         repertoire = Repertoire.of(kept, RATE, still=["standing"])
         for name, recordings in kept.items():
-            state = driven(network, self.scaling, cues_of(recordings))
-            ends, _ = ran(network, self.scaling, state, RUN)
+            ends, _ = after_cues(network, self.scaling, cues_of(recordings))
             hits += [repertoire.name(x) == name for x in ends]
         return float(np.mean(hits))
 
@@ -270,9 +269,7 @@ def walking(configuration: Walking) -> dict:
     row: dict = {"cues": {}, "later": {}, "lengths": {}, "switched": [0, 0]}
     states = {}
     for name, recordings in held.items():
-        ends, states[name] = ran(
-            network, scaling, driven(network, scaling, cues_of(recordings)), RUN
-        )
+        ends, states[name] = after_cues(network, scaling, cues_of(recordings))
         row["cues"][name] = by_cue(ends, recordings, repertoire)
         late, _ = ran(network, scaling, states[name], LONG - RUN)
         row["later"][name] = [repertoire.name(x) for x in late]
@@ -280,12 +277,11 @@ def walking(configuration: Walking) -> dict:
         right = 0
         for name, recordings in held.items():
             cues = cues_of(recordings, round(seconds * RATE))
-            ends, _ = ran(network, scaling, driven(network, scaling, cues), RUN)
+            ends, _ = after_cues(network, scaling, cues)
             right += sum(repertoire.name(x) == name for x in ends)
         row["lengths"][str(seconds)] = right
     for first, second in permutations(names, 2):
-        state = driven(network, scaling, cues_of(held[second]), states[first])
-        ends, _ = ran(network, scaling, state, RUN)
+        ends, _ = after_cues(network, scaling, cues_of(held[second]), states[first])
         row["switched"][0] += sum(repertoire.name(x) == second for x in ends)
         row["switched"][1] += len(ends)
     if len(names) > 1 and configuration.memory:
